@@ -1,0 +1,1 @@
+"""The client side: a connection any program can use, and the terminal that people use."""

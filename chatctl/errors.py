@@ -1,0 +1,52 @@
+"""What can go wrong, as one tree.
+
+::
+
+    ChatError              anything chatctl tells a person instead of showing a traceback
+    ├── Refused            the server says no to one frame: a wire code and words for people
+    ├── FrameError         the peer's bytes are not frames; the connection cannot go on
+    ├── ListenError        the server cannot open its port
+    └── ConnectionFailed   the client could not connect, was refused, or lost its server
+
+Data is in attributes, words for people are in ``str()``. Only ``cli.py`` turns these into exit codes.
+"""
+
+from __future__ import annotations
+
+
+class ChatError(Exception):
+    """Anything that is told to a person in one line.
+
+    Attributes:
+        code: the wire code of PROTOCOL.md that says the same to a program.
+        exit_code: what the process ends with if nobody handles the error.
+    """
+
+    code = "internal"
+    exit_code = 1
+
+    def __init__(self, text: str, *, code: str | None = None) -> None:
+        super().__init__(text)
+        if code is not None:
+            self.code = code
+
+
+class Refused(ChatError):
+    """The server's answer to a frame it will not act on; the connection stays open."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text, code=code)
+
+
+class FrameError(ChatError):
+    """Bytes from the peer that cannot be frames; nothing that follows them can be trusted."""
+
+    code = "bad-frame"
+
+
+class ListenError(ChatError):
+    """The server cannot listen where it was told to."""
+
+
+class ConnectionFailed(ChatError):
+    """The client has no connection: never made, refused in the handshake, or lost."""

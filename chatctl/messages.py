@@ -1,0 +1,318 @@
+"""Every frame of the protocol as a typed struct, with its limits (PROTOCOL.md).
+
+Frames from clients and frames from servers are two unions, since ``topic``, ``ping``, ``pong`` and ``bye``
+exist in both directions. Structs carry data only: what a name, a room or a text may contain is decided in
+``names`` and ``text``, bytes are made and read in ``framing``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+VERSION = 1
+LOBBY = "lobby"
+
+MAX_CLIENT_FRAME = 16_384  # bytes, the line end included
+MAX_SERVER_FRAME = 1 << 20  # bytes, the line end included
+MAX_HANDSHAKE = 8_192  # bytes before `welcome`
+HANDSHAKE_SECONDS = 10.0
+MAX_DEPTH = 16
+MAX_NONCE = 64  # bytes of UTF-8
+MAX_BACKLOG = 500
+DEFAULT_BACKLOG = 50
+MAX_MEMBERS_SHOWN = 200
+
+# Whole numbers that every JSON implementation keeps exact (RFC 8259 section 6).
+Whole = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
+MessageId = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Backlog = Annotated[int, Meta(ge=0, le=MAX_BACKLOG)]
+Kind = Literal["text", "action"]
+
+
+class Frame(Struct, tag_field="t", omit_defaults=True, gc=False):
+    """What all frames share: the type in ``t``, written first; keys at their default are left out."""
+
+
+# Client to server
+
+
+class Hello(Frame, tag="hello", kw_only=True, gc=True):
+    """The first frame: who the client is and which rooms it wants (``rooms``: room to last id seen)."""
+
+    v: int
+    name: str
+    key: str | None = None
+    password: str | None = None
+    resume: str | None = None
+    rooms: dict[str, MessageId | None] | UnsetType = UNSET
+    backlog: Backlog = DEFAULT_BACKLOG
+    agent: str | None = None
+    n: Whole | None = None
+
+
+class Say(Frame, tag="say"):
+    """Posts a message to a room the client is in."""
+
+    text: str
+    room: str = LOBBY
+    nonce: str | None = None
+    kind: Kind = "text"
+    n: Whole | None = None
+
+
+class Tell(Frame, tag="tell"):
+    """Sends a private message to one name."""
+
+    to: str
+    text: str
+    nonce: str | None = None
+    kind: Kind = "text"
+    n: Whole | None = None
+
+
+class Join(Frame, tag="join"):
+    """Enters a room, replaying what follows id ``after``, or the last ``backlog`` messages."""
+
+    room: str
+    after: MessageId | None = None
+    backlog: Backlog = DEFAULT_BACKLOG
+    n: Whole | None = None
+
+
+class Part(Frame, tag="part"):
+    """Leaves a room."""
+
+    room: str
+    n: Whole | None = None
+
+
+class Rename(Frame, tag="rename"):
+    """Takes another name."""
+
+    name: str
+    n: Whole | None = None
+
+
+class SetTopic(Frame, tag="topic"):
+    """Sets a room's topic; empty clears it."""
+
+    room: str
+    text: str
+    n: Whole | None = None
+
+
+class Who(Frame, tag="who"):
+    """Asks who is in a room, or on the server."""
+
+    room: str | None = None
+    n: Whole | None = None
+
+
+class ListRooms(Frame, tag="list"):
+    """Asks which rooms there are."""
+
+    n: Whole | None = None
+
+
+class Ping(Frame, tag="ping"):
+    """Asks for a ``pong``; either side may."""
+
+    n: Whole | None = None
+
+
+class Pong(Frame, tag="pong"):
+    """Answers a ``ping``; ``re`` is the ping's ``n``."""
+
+    n: Whole | None = None
+    re: Whole | None = None
+
+
+class Leave(Frame, tag="bye"):
+    """The client leaves."""
+
+    n: Whole | None = None
+
+
+ClientFrame = Hello | Say | Tell | Join | Part | Rename | SetTopic | Who | ListRooms | Ping | Pong | Leave
+
+
+# Server to client
+
+
+class Limits(Struct, omit_defaults=True):
+    """What the server accepts, told in ``welcome``: bytes, but for counts and messages a second."""
+
+    frame: int
+    text: int
+    topic: int
+    name: int
+    room: int
+    nonce: int
+    backlog: int
+    rooms: int
+    outbox: int
+    rate: float
+    burst: int
+
+
+class Welcome(Frame, tag="welcome", kw_only=True, gc=True):
+    """The client is in, under ``name``; ``session`` is its fresh secret."""
+
+    v: int
+    name: str
+    server: str
+    session: str
+    limits: Limits
+    resumed: bool = False
+    motd: str | None = None
+    re: Whole | None = None
+
+
+class RoomState(Frame, tag="room", kw_only=True, gc=True):
+    """The client is now in ``room``; ``last`` is its newest id, ``members`` is cut at 200 names."""
+
+    room: str
+    topic: str
+    count: int
+    members: list[str]
+    last: int
+    re: Whole | None = None
+
+
+class Msg(Frame, tag="msg"):
+    """A message in a room. ``nonce`` reaches only the one who posted it, on replay."""
+
+    id: int
+    at: int
+    room: str
+    name: str
+    text: str
+    kind: Kind = "text"
+    nonce: str | None = None
+
+
+class Ack(Frame, tag="ack", kw_only=True):
+    """The client's ``say`` (with ``room`` and ``id``) or ``tell`` with ``nonce`` is accepted."""
+
+    nonce: str
+    at: int
+    room: str | None = None
+    id: int | None = None
+    re: Whole | None = None
+
+
+class Told(Frame, tag="told"):
+    """A private message."""
+
+    at: int
+    name: str
+    text: str
+    kind: Kind = "text"
+
+
+class Presence(Frame, tag="presence", kw_only=True, gc=True):
+    """Who came to a room and who left it; ``count`` is right even where the lists are cut."""
+
+    room: str
+    joined: list[str]
+    left: list[str]
+    count: int
+    re: Whole | None = None
+
+
+class Renamed(Frame, tag="renamed"):
+    """Someone the client shares a room with, or the client itself, has a new name."""
+
+    name: str
+    to: str
+    re: Whole | None = None
+
+
+class Topic(Frame, tag="topic"):
+    """The topic of a room changed."""
+
+    room: str
+    text: str
+    name: str
+    at: int
+    re: Whole | None = None
+
+
+class Members(Frame, tag="members", kw_only=True, gc=True):
+    """The answer to ``who``."""
+
+    names: list[str]
+    count: int
+    room: str | None = None
+    re: Whole | None = None
+
+
+class RoomLine(Struct):
+    """One room in the answer to ``list``."""
+
+    room: str
+    count: int
+    topic: str
+    last: int
+
+
+class Rooms(Frame, tag="rooms", gc=True):
+    """The answer to ``list``."""
+
+    rooms: list[RoomLine]
+    re: Whole | None = None
+
+
+class Gap(Frame, tag="gap"):
+    """The ids strictly between ``after`` and ``before`` are no longer kept."""
+
+    room: str
+    after: int
+    before: int
+
+
+class Notice(Frame, tag="notice"):
+    """Something the server wants a person to know."""
+
+    text: str
+
+
+class Error(Frame, tag="error", kw_only=True):
+    """A refusal: ``code`` for programs, ``text`` for people; with ``fatal`` the connection closes next."""
+
+    code: str
+    text: str
+    re: Whole | None = None
+    nonce: str | None = None
+    fatal: bool = False
+
+
+class Bye(Frame, tag="bye", kw_only=True):
+    """The server closes next; ``retry`` (seconds) invites the client back."""
+
+    code: str
+    text: str
+    retry: float | None = None
+    re: Whole | None = None
+
+
+ServerFrame = (
+    Welcome
+    | RoomState
+    | Msg
+    | Ack
+    | Told
+    | Presence
+    | Renamed
+    | Topic
+    | Members
+    | Rooms
+    | Gap
+    | Notice
+    | Error
+    | Ping
+    | Pong
+    | Bye
+)
