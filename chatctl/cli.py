@@ -1,0 +1,208 @@
+"""The command line: each command parses, makes one call, and prints. The only file that exits.
+
+What a command needs is imported when it runs, so that ``--help`` and ``--version`` stay quick.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import chatctl
+from chatctl.errors import ChatError
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 12345
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class LogLevel(StrEnum):
+    """What is logged: this and all that is graver."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+def main() -> None:
+    """Runs the command line."""
+    app(prog_name="chatctl")
+
+
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    """Turns an error that is meant for people into one line and an exit code."""
+    try:
+        yield
+    except ChatError as error:
+        typer.echo(f"chatctl: {error}", err=True)
+        raise typer.Exit(error.exit_code) from None
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"chatctl {chatctl.__version__}")
+        raise typer.Exit
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise typer.BadParameter("must be a number")
+    return value
+
+
+@app.callback()
+def _chatctl(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """A chat of your own: serve on one machine, join on the others."""
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(envvar="CHATCTL_HOST", help="Address to listen on; 0.0.0.0 or :: for all.")
+    ] = DEFAULT_HOST,
+    port: Annotated[
+        int, typer.Option(envvar="CHATCTL_PORT", min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = DEFAULT_PORT,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CHATCTL_DATA", help="Directory for what is kept. Not used yet: see --ephemeral."
+        ),
+    ] = None,
+    ephemeral: Annotated[
+        bool,
+        typer.Option(
+            "--ephemeral", envvar="CHATCTL_EPHEMERAL", help="Keep messages in memory only. Always so for now."
+        ),
+    ] = False,
+    rate: Annotated[
+        float,
+        typer.Option(
+            envvar="CHATCTL_RATE", min=0, callback=_finite, help="Messages a second from one client; 0: any."
+        ),
+    ] = 10,
+    burst: Annotated[
+        int, typer.Option(envvar="CHATCTL_BURST", min=1, help="Messages at once from one client.")
+    ] = 20,
+    max_clients: Annotated[
+        int, typer.Option(envvar="CHATCTL_MAX_CLIENTS", min=0, help="Connections in all; 0: any.")
+    ] = 20_000,
+    max_per_ip: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATCTL_MAX_PER_IP", min=0, help="Connections from one address but this machine; 0: any."
+        ),
+    ] = 16,
+    motd: Annotated[str, typer.Option(envvar="CHATCTL_MOTD", help="Message for everyone who comes in.")] = "",
+    log_level: Annotated[
+        LogLevel, typer.Option(envvar="CHATCTL_LOG_LEVEL", case_sensitive=False, help="What to log.")
+    ] = LogLevel.info,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", envvar="CHATCTL_LOG_JSON", help="Log as lines of JSON.")
+    ] = False,
+) -> None:
+    """Start a chat server; Ctrl-C stops it."""
+    from chatctl.server import logs, server
+
+    config = server.Config(
+        host=host,
+        port=port,
+        rate=rate,
+        burst=burst,
+        max_clients=max_clients,
+        max_per_ip=max_per_ip,
+        motd=motd,
+    )
+    handler = logs.configure(log_level.value, as_json=log_json)
+    try:
+        _warn_of_what_is_missing(host, data, ephemeral=ephemeral)
+        with _told_in_one_line():
+            server.run(config, _print_address)
+    finally:
+        handler.close()
+
+
+def _warn_of_what_is_missing(host: str, data: Path | None, *, ephemeral: bool) -> None:
+    """Says what people may expect of this version in vain."""
+    import logging
+
+    log = logging.getLogger("chatctl")
+    if data is not None:
+        log.warning("--data is not used yet: messages are kept in memory, and gone when the server stops")
+    elif not ephemeral:
+        log.info("messages are kept in memory, and gone when the server stops")
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        log.warning("whoever can reach %s can join and read: there are no keys and no encryption yet", host)
+
+
+def _print_address(host: str, port: int) -> None:
+    typer.echo(f"listening on [{host}]:{port}" if ":" in host else f"listening on {host}:{port}")
+
+
+@app.command()
+def join(
+    address: Annotated[
+        str | None,
+        typer.Argument(metavar="[HOST[:PORT]]", show_default=False, help="Where the server is."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(envvar="CHATCTL_NAME", show_default="your login name", help="What you are called."),
+    ] = None,
+    room: Annotated[str, typer.Option(envvar="CHATCTL_ROOM", help="The room to enter.")] = "lobby",
+    host: Annotated[
+        str, typer.Option(envvar="CHATCTL_HOST", help="The server's host, if not given as HOST.")
+    ] = DEFAULT_HOST,
+    port: Annotated[
+        int,
+        typer.Option(envvar="CHATCTL_PORT", min=1, max=65535, help="Its port, if not given as PORT."),
+    ] = DEFAULT_PORT,
+) -> None:
+    """Join a chat; exit, /quit or Ctrl-D leaves it."""
+    with _told_in_one_line():
+        from chatctl.client import terminal
+
+        if address is not None:
+            host, port = _split_address(address, port)
+        code = terminal.run(host, port, name or _login_name(), room)
+    raise typer.Exit(code)
+
+
+def _split_address(address: str, port: int) -> tuple[str, int]:
+    """Returns host and port of ``HOST``, ``HOST:PORT``, ``IPV6``, ``[IPV6]`` or ``[IPV6]:PORT``."""
+    import re
+
+    if address.count(":") > 1 and "[" not in address:
+        return address, port
+    found = re.fullmatch(r"(?:\[(.+)\]|([^\[\]:/@]+))(?::(\d{1,5}))?", address, re.ASCII)
+    if not found or (found[3] and not 1 <= int(found[3]) <= 65535):
+        raise typer.BadParameter(f"{address} is not HOST or HOST:PORT, with a port from 1 to 65535")
+    return found[1] or found[2], int(found[3] or port)
+
+
+def _login_name() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        raise ChatError("you have no login name here: choose one with --name") from None

@@ -1,0 +1,161 @@
+"""Who is on the server under which name, and which rooms there are. Knows no sockets.
+
+Lock order: a room, then its log, then an outbox. The hub's own lock guards two tables and is held around
+nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from chatctl.errors import Refused
+from chatctl.history.memory import MemoryLog
+from chatctl.history.nonces import RecentNonces
+from chatctl.messages import LOBBY, Kind, Members, RoomLine, Rooms, Told
+from chatctl.names import fold, skeleton
+from chatctl.server.room import Member, Room
+
+MAX_ROOMS = 1_000
+MAX_NAMES_LISTED = 5_000  # that many of 32 characters fit into one frame
+MAX_LIST_BYTES = 900 * 1024  # of one answer to `list`
+
+
+class Hub:
+    """The people and rooms of one server.
+
+    Args:
+        log: keeps what is said.
+        clock: returns seconds since the Unix epoch.
+    """
+
+    def __init__(self, log: MemoryLog, clock: Callable[[], float] = time.time) -> None:
+        self._log = log
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._people: dict[str, Member] = {}  # by folded name
+        self._looks: dict[str, Member] = {}  # by skeleton
+        self._rooms: dict[str, Room] = {LOBBY: Room(LOBBY, log)}
+        self._told: RecentNonces[int] = RecentNonces()
+
+    # Names
+
+    def claim(self, member: Member, name: str) -> None:
+        """Gives `name` to `member`, who may have another one, or another spelling, up to now.
+
+        Raises:
+            Refused: ``name-taken``, also by a name that looks like it.
+        """
+        key, look = fold(name), skeleton(name)
+        with self._lock:
+            if self._people.get(key, member) is not member:
+                raise Refused("name-taken", "that name is taken")
+            if self._looks.get(look, member) is not member:
+                raise Refused("name-taken", "that name looks like one that is taken")
+            self._drop_names(member)
+            member.name, member.author = name, key
+            self._people[key] = self._looks[look] = member
+
+    def release(self, member: Member) -> None:
+        """Gives the name of `member` back."""
+        with self._lock:
+            self._drop_names(member)
+
+    def _drop_names(self, member: Member) -> None:
+        if member.name:
+            del self._people[member.author]
+            del self._looks[skeleton(member.name)]
+            member.name = member.author = ""
+
+    def find(self, name: str) -> Member | None:
+        """Returns who is called `name`, in any spelling."""
+        with self._lock:
+            return self._people.get(fold(name))
+
+    # Rooms
+
+    def room(self, name: str) -> Room | None:
+        """Returns the room called `name`, if there is one."""
+        return self._rooms.get(name)
+
+    def open_room(self, name: str) -> Room:
+        """Returns the room called `name`, made now if there is none.
+
+        Raises:
+            Refused: ``server-full``: there are too many rooms, and somebody is in each.
+        """
+        if room := self._rooms.get(name):
+            return room
+        if len(self._rooms) >= MAX_ROOMS:
+            self._make_place()
+        with self._lock:
+            if name not in self._rooms:
+                self._rooms[name] = Room(name, self._log)
+            return self._rooms[name]
+
+    def _make_place(self) -> None:
+        """Drops the oldest room that nobody is in, with its messages."""
+        for room in list(self._rooms.values()):
+            if room.name != LOBBY and not room.count and room.close_if_idle(even_with_messages=True):
+                self._drop_room(room)
+                return
+        raise Refused("server-full", f"there are {MAX_ROOMS} rooms, and somebody is in each")
+
+    def close_if_unused(self, room: Room) -> None:
+        """Drops a room that nobody is in and nothing was ever said in."""
+        if room.name != LOBBY and not room.count and room.close_if_idle():
+            self._drop_room(room)
+
+    def _drop_room(self, room: Room) -> None:
+        with self._lock:
+            if self._rooms.get(room.name) is room:
+                del self._rooms[room.name]
+                self._log.forget(room.name)
+
+    def flush_presence(self) -> None:
+        """Tells the members of large rooms who came and went. To be called once a second."""
+        for room in list(self._rooms.values()):
+            room.flush_presence()
+
+    # Questions and private messages
+
+    def who(self, name: str | None, re: int | None) -> Members:
+        """Answers ``who``, about one room or about everyone."""
+        if name is None:
+            with self._lock:
+                names = [member.name for member in self._people.values()]
+            return Members(names=names[:MAX_NAMES_LISTED], count=len(names), re=re)
+        room = self._rooms.get(name)
+        names = room.names(MAX_NAMES_LISTED) if room else []
+        return Members(names=names, count=room.count if room else 0, room=name, re=re)
+
+    def list_rooms(self, re: int | None) -> Rooms:
+        """Answers ``list``: the rooms, the fullest first, as many as fit into one frame."""
+        lines: list[RoomLine] = []
+        size = 0
+        for room in sorted(self._rooms.copy().values(), key=lambda room: (-room.count, room.name)):
+            lines.append(RoomLine(room.name, room.count, room.topic, room.newest))
+            size += 80 + 4 * len(room.name) + 4 * len(room.topic)
+            if size > MAX_LIST_BYTES:
+                break
+        return Rooms(lines, re)
+
+    def tell(self, sender: Member, to: str, text: str, kind: Kind, nonce: str | None) -> int:
+        """Sends a private message; returns its time, or that of the first one with the same nonce.
+
+        Raises:
+            Refused: ``no-such-user``.
+        """
+        now = self._clock()
+        at = int(now * 1000)
+        receiver = self.find(to)
+        if receiver is None:
+            raise Refused("no-such-user", "nobody here has that name")
+        if nonce is not None:
+            with self._lock:
+                if first := self._told.get(sender.author, nonce, now):
+                    return first
+                self._told.put(sender.author, nonce, at, now)
+        receiver.send(receiver.encode([Told(at, sender.name, text, kind)]))
+        return at

@@ -1,0 +1,240 @@
+"""What a client has still to be sent.
+
+An `Outbox` is the one way to a client's socket:
+
+1. `put` never waits, whatever the client does.
+2. Bytes leave in the order in which they were put, whichever thread put them.
+3. A client that does not read is cut off once more than the limit waits behind what is being sent; nobody
+   else notices. A single frame of any size still goes out to a client that reads.
+4. Nothing leaves after the farewell.
+
+What the socket does not take at once is sent by the `Drainer`, one thread for all outboxes.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+# MSG_DONTWAIT leaves the socket itself blocking, for the thread that reads it.
+_FLAGS = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
+
+
+class Outbox:
+    """The bytes one client has still to be sent. Thread-safe.
+
+    Args:
+        sock: a connected socket in blocking mode; the caller closes it, after `finish`.
+        drainer: goes on sending when the socket takes more.
+        limit: bytes that may wait behind what is being sent.
+        overflowed: called once when the limit is passed, with the outbox locked: it must not wait. Returns
+            the farewell.
+    """
+
+    __slots__ = (
+        "_behind",
+        "_closed",
+        "_drainer",
+        "_empty",
+        "_limit",
+        "_lock",
+        "_overflowed",
+        "_queue",
+        "_watched",
+        "sock",
+    )
+
+    def __init__(
+        self, sock: socket.socket, drainer: Drainer, limit: int, overflowed: Callable[[], bytes]
+    ) -> None:
+        self.sock = sock
+        self._drainer = drainer
+        self._limit = limit
+        self._overflowed = overflowed
+        self._lock = threading.Lock()
+        self._queue: deque[bytes | memoryview] | None = None  # None while there is nothing: memory
+        self._behind = 0  # bytes in the queue behind its first element
+        self._closed = False
+        self._watched = False
+        self._empty: threading.Event | None = None
+
+    def put(self, data: bytes) -> None:
+        """Sends `data`, now or as soon as the client reads; does nothing once the outbox is closed."""
+        with self._lock:
+            if self._closed:
+                return
+            if self._queue is not None:
+                self._enqueue(data)
+                return
+            try:
+                sent = self.sock.send(data, _FLAGS)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._break()
+                return
+            if sent < len(data):
+                self._queue = deque([memoryview(data)[sent:]])
+                self._watched = True
+                self._drainer.watch(self)
+
+    def _enqueue(self, data: bytes) -> None:
+        """Puts `data` behind what is being sent; the lock is held."""
+        assert self._queue is not None
+        if self._behind + len(data) <= self._limit:
+            self._queue.append(data)
+            self._behind += len(data)
+            return
+        # What is being sent is finished, so that the farewell stands at a frame's beginning.
+        farewell = self._overflowed()
+        self._queue = deque([self._queue[0], farewell])
+        self._behind = len(farewell)
+        self._closed = True
+        wake_reader(self.sock)
+
+    def _break(self) -> None:
+        """Gives the connection up; the lock is held."""
+        self._closed = True
+        self._queue = None
+        self._behind = 0
+        if self._empty:
+            self._empty.set()
+        wake_reader(self.sock)
+
+    def drain(self) -> bool:
+        """Sends what the socket takes; returns whether there is nothing more to send."""
+        with self._lock:
+            while self._queue:
+                head = self._queue[0]
+                try:
+                    sent = self.sock.send(head, _FLAGS)
+                except BlockingIOError:
+                    return False
+                except OSError:
+                    self._break()
+                    return True
+                if sent < len(head):
+                    self._queue[0] = memoryview(head)[sent:]
+                    return False
+                self._queue.popleft()
+                if self._queue:
+                    self._behind -= len(self._queue[0])
+            self._queue = None
+            if self._empty:
+                self._empty.set()
+            return True
+
+    def wait_empty(self, timeout: float) -> bool:
+        """Waits until all is handed to the kernel; returns False after `timeout` seconds, or if cut off."""
+        with self._lock:
+            if self._queue is None:
+                return not self._closed
+            self._empty = threading.Event()
+        emptied = self._empty.wait(timeout)
+        return emptied and not self._closed
+
+    def abandon(self) -> None:
+        """Gives up what is unsent, and ends the connection; whoever waits in `finish` goes on."""
+        with self._lock:
+            self._break()
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+    def finish(self, farewell: bytes, timeout: float) -> None:
+        """Puts `farewell`, the last thing ever sent, and waits for it to leave, at most `timeout` seconds.
+
+        Afterwards nobody sends on the socket any more, and it may be closed.
+        """
+        if farewell:
+            self.put(farewell)
+        with self._lock:
+            self._closed = True
+        self.wait_empty(timeout)
+        with self._lock:
+            self._queue = None
+        if self._watched:
+            self._drainer.forget(self)
+
+
+def wake_reader(sock: socket.socket) -> None:
+    """Ends a blocking ``recv`` of another thread: it returns what has come, then nothing."""
+    with suppress(OSError):  # The connection may be gone already, and the reader was told so.
+        sock.shutdown(socket.SHUT_RD)
+
+
+class Drainer:
+    """The thread that goes on sending for outboxes whose sockets were full."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._requests: deque[tuple[Outbox, threading.Event | None]] = deque()
+        self._woken, self._wake = socket.socketpair()
+        self._woken.setblocking(False)
+        self._wake.setblocking(False)
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="drainer", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread and waits for it. No outbox may be in use any more."""
+        self._stopping = True
+        self._notify()
+        self._thread.join()
+        self._selector.close()
+        self._woken.close()
+        self._wake.close()
+
+    def watch(self, outbox: Outbox) -> None:
+        """Drains `outbox` whenever its socket takes more, until it is empty."""
+        self._requests.append((outbox, None))
+        self._notify()
+
+    def forget(self, outbox: Outbox) -> None:
+        """Watches `outbox` no longer; returns when its socket may be closed."""
+        done = threading.Event()
+        self._requests.append((outbox, done))
+        self._notify()
+        done.wait()
+
+    def _notify(self) -> None:
+        with suppress(BlockingIOError):  # Enough wake-ups are waiting to be seen.
+            self._wake.send(b"\0")
+
+    def _run(self) -> None:
+        while not self._stopping:
+            ready = [key.data for key, _ in self._selector.select()]
+            for outbox in ready:
+                if outbox is not None and outbox.drain():
+                    self._unregister(outbox)
+            # Only now, so that no outbox that is forgotten here is still to be drained above.
+            if None in ready:
+                self._answer_requests()
+
+    def _answer_requests(self) -> None:
+        try:
+            self._woken.recv(4096)
+        except BlockingIOError:
+            return
+        while self._requests:
+            outbox, done = self._requests.popleft()
+            if done is None:
+                self._register(outbox)
+            else:
+                self._unregister(outbox)
+                done.set()
+
+    def _register(self, outbox: Outbox) -> None:
+        if outbox.sock not in self._selector.get_map():
+            self._selector.register(outbox.sock, selectors.EVENT_WRITE, outbox)
+
+    def _unregister(self, outbox: Outbox) -> None:
+        if outbox.sock in self._selector.get_map():
+            self._selector.unregister(outbox.sock)

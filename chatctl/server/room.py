@@ -1,0 +1,414 @@
+"""A room: its members, and how what one of them says reaches the others. Knows no sockets.
+
+Publishing is combined. Whoever posts appends to the room's pending queue and tries to get the room's lock.
+The one who gets it takes everything pending, has the log number it, encodes it once for each dialect and
+sends it to every member; the others go back to reading at once. Under load batches grow, and the cost of a
+message falls; a lone message goes out on its own poster's thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
+from typing import Protocol
+
+from msgspec import Struct
+
+from chatctl.history.memory import MAX_MESSAGES, MemoryLog, Post
+from chatctl.messages import (
+    MAX_MEMBERS_SHOWN,
+    Ack,
+    Frame,
+    Gap,
+    Msg,
+    Presence,
+    Renamed,
+    RoomState,
+    Topic,
+)
+from chatctl.names import fold
+
+Encode = Callable[[Iterable[Frame]], bytes]
+
+SMALL_ROOM = 100  # members up to which every coming and going is told at once
+MAX_NAMES_TOLD = 100  # names in one list of a gathered presence
+MAX_BATCH = 64 * 1024  # characters of text delivered in one go, unless a single post set has more
+MAX_PENDING = 64  # post sets that may wait before those who post more wait too
+MAX_TURNS = 8  # batches one poster delivers before another one may take over
+REPLAY_PAGE = 64 * 1024  # characters of text replayed before waiting for the client
+REPLAY_MESSAGES = 100  # messages read from the log at once
+
+
+class Member(Protocol):
+    """What a room needs of those who are in it."""
+
+    name: str
+    author: str
+    encode: Encode
+
+    def send(self, data: bytes) -> None:
+        """Sends encoded frames, without waiting."""
+
+    def caught_up(self) -> bool:
+        """Waits until what was sent has left; returns False if the member is not reading."""
+
+
+class PostSet(Struct, gc=False):
+    """Posts of one member for one room, delivered together.
+
+    Attributes:
+        numbers: for each post the ``n`` of its frame, repeated in its ack.
+        nonced: whether any post has a nonce, and so an ack.
+        size: characters of text.
+    """
+
+    member: Member
+    posts: list[Post]
+    numbers: list[int | None]
+    nonced: bool
+    size: int
+
+
+class Room:
+    """One room.
+
+    Args:
+        name: as `names.check_room` returns it.
+        log: keeps what is said.
+
+    Attributes:
+        closed: the room was dropped, nobody can enter it any more.
+    """
+
+    def __init__(self, name: str, log: MemoryLog) -> None:
+        self.name = name
+        self.topic = ""
+        self.closed = False
+        self._log = log
+        self._newest = log.bounds(name)[1]
+        self._lock = threading.Lock()
+        self._pending: deque[PostSet] = deque()
+        self._waiting: deque[None] = deque()  # one entry for each thread that waits for the lock
+        self._members: dict[Encode, dict[Member, None]] = {}
+        self._changes = 0  # of what a `room` frame tells, but for messages
+        self._came: dict[str, None] = {}
+        self._went: dict[str, None] = {}
+
+    # What is said
+
+    def publish(self, posted: PostSet) -> None:
+        """Delivers `posted`, or leaves that to whoever is delivering right now.
+
+        Returns at once, unless too much is pending.
+        """
+        self._pending.append(posted)
+        self._combine(wait=len(self._pending) > MAX_PENDING)
+
+    def _combine(self, *, wait: bool) -> None:
+        turns = 0
+        # A thread that finds the lock taken leaves its posts to the holder. So the holder looks again after
+        # each release: what was appended just before it would be left lying. Only when another thread is
+        # sure to follow may the holder go, and see to its own client.
+        while self._pending and not (turns >= MAX_TURNS and self._waiting):
+            if not self._acquire(wait=wait):
+                return
+            try:
+                self._deliver(self._take())
+            finally:
+                self._lock.release()
+            wait = False
+            turns += 1
+
+    def _acquire(self, *, wait: bool) -> bool:
+        if not wait:
+            return self._lock.acquire(blocking=False)
+        self._waiting.append(None)
+        self._lock.acquire()
+        self._waiting.pop()
+        return True
+
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Holds the lock, with all that was pending delivered first."""
+        self._acquire(wait=True)
+        try:
+            pending = len(self._pending)
+            while pending > 0:
+                batch = self._take()
+                self._deliver(batch)
+                pending -= len(batch)
+            yield
+        finally:
+            self._lock.release()
+            self._combine(wait=False)
+
+    def _take(self) -> list[PostSet]:
+        """Takes what is pending, up to the size of a batch; the lock is held."""
+        assert self._lock.locked()
+        batch: list[PostSet] = []
+        size = 0
+        while self._pending and size < MAX_BATCH:
+            posted = self._pending.popleft()
+            size += posted.size
+            batch.append(posted)
+        return batch
+
+    def _deliver(self, batch: list[PostSet]) -> None:
+        """Logs a batch, then sends it to every member; the lock is held."""
+        assert self._lock.locked()
+        if not batch:
+            return
+        messages = self._log.append(self.name, [post for posted in batch for post in posted.posts])
+        fresh, acks = self._sort_out(batch, messages)
+        for encode, members in self._members.items():
+            parts = [encode(part) for part in fresh]
+            own: dict[Member, list[bytes]] = {}
+            for place, posted in enumerate(batch):
+                if posted.member.encode is encode:
+                    own.setdefault(posted.member, parts.copy())[place] = encode(acks[place])
+            everyone = b"".join(parts)
+            for member in members:
+                if data := b"".join(own[member]) if member in own else everyone:
+                    member.send(data)
+
+    def _sort_out(self, batch: list[PostSet], messages: list[Msg]) -> tuple[list[list[Msg]], list[list[Ack]]]:
+        """Returns, for each post set, what the others get of it and what its member gets."""
+        fresh: list[list[Msg]] = []
+        acks: list[list[Ack]] = []
+        start = 0
+        for posted in batch:
+            part = messages[start : start + len(posted.posts)]
+            start += len(part)
+            if posted.nonced:
+                acks.append(_acks(posted, part))
+                part = self._without_repeats(part)
+            else:
+                acks.append([])
+                self._newest = part[-1].id
+            fresh.append(part)
+        return fresh, acks
+
+    def _without_repeats(self, messages: list[Msg]) -> list[Msg]:
+        """Returns what is new, without the nonces, which are nobody else's business."""
+        fresh = []
+        for m in messages:
+            if m.id > self._newest:
+                self._newest = m.id
+                fresh.append(Msg(m.id, m.at, m.room, m.name, m.text, m.kind))
+        return fresh
+
+    # Who is here
+
+    @property
+    def count(self) -> int:
+        """How many members the room has."""
+        return sum(map(len, self._members.values()))
+
+    @property
+    def newest(self) -> int:
+        """The newest id."""
+        return self._newest
+
+    def names(self, limit: int) -> list[str]:
+        """Returns the names of at most `limit` members, those who came first."""
+        with self._lock:
+            return [member.name for member in islice(self._everyone(), limit)]
+
+    def _everyone(self) -> Iterator[Member]:
+        return chain.from_iterable(self._members.values())
+
+    def enter(self, member: Member, after: int | None, backlog: int, re: int | None) -> bool:
+        """Makes `member` a member, and sends it the state of the room and what it missed.
+
+        Args:
+            member: is not in the room yet.
+            after: the last id it has seen; None for a fresh join.
+            backlog: earlier messages that a fresh join replays, at most.
+            re: the number of the frame that asked for it.
+
+        Returns:
+            False if the room was closed or the member cut off: it is not in the room.
+        """
+        with self._settled():
+            if self.closed:
+                return False
+            frames, seen = self._opening(member, after, backlog, re)
+            page, more = self._page(seen)
+            if not more:
+                member.send(member.encode(frames) + _encode_replay(member, page))
+                self._admit(member)
+                return True
+            changes = self._changes
+            member.send(member.encode(frames))
+        return self._enter_slowly(member, seen, changes)
+
+    def _enter_slowly(self, member: Member, seen: int, changes: int) -> bool:
+        """Replays page by page, each read by the client before the next is made, without the lock."""
+        more = True
+        while more:
+            page, more = self._page(seen)
+            member.send(_encode_replay(member, page))
+            seen = page[-1].id if page else seen
+            if not member.caught_up():
+                return False
+        with self._settled():
+            if self.closed:
+                return False
+            if self._changes != changes:
+                member.send(member.encode([self._state(member, None)]))
+            member.send(_encode_replay(member, self._log.read(self.name, seen, MAX_MESSAGES)))
+            self._admit(member)
+        return True
+
+    def show(self, member: Member, re: int | None) -> None:
+        """Tells `member`, who is in the room, its state."""
+        with self._settled():
+            member.send(member.encode([self._state(member, re)]))
+
+    def _opening(
+        self, member: Member, after: int | None, backlog: int, re: int | None
+    ) -> tuple[list[Frame], int]:
+        """Returns the frames that open the room, and the id after which the replay begins."""
+        frames: list[Frame] = [self._state(member, re)]
+        oldest, last = self._log.bounds(self.name)
+        # An id that was never given comes from an earlier life of a log that was not kept.
+        if after is None or after > last:
+            return frames, max(oldest - 1, last - backlog)
+        if after + 1 < oldest:
+            frames.append(Gap(self.name, after, oldest))
+        return frames, max(oldest - 1, after)
+
+    def _state(self, member: Member, re: int | None) -> RoomState:
+        """Returns what the room looks like with `member` in it."""
+        others = [other.name for other in islice(self._everyone(), MAX_MEMBERS_SHOWN) if other is not member]
+        inside = member in self._members.get(member.encode, ())
+        return RoomState(
+            room=self.name,
+            topic=self.topic,
+            count=self.count if inside else self.count + 1,
+            members=[*others[: MAX_MEMBERS_SHOWN - 1], member.name],
+            last=self._newest,
+            re=re,
+        )
+
+    def _page(self, after: int) -> tuple[list[Msg], bool]:
+        """Reads on after id `after`; returns a page, and whether there is more."""
+        page = self._log.read(self.name, after, REPLAY_MESSAGES)
+        size = 0
+        for place, message in enumerate(page):
+            size += len(message.text)
+            if size > REPLAY_PAGE and place:
+                return page[:place], True
+        return page, bool(page) and page[-1].id < self._newest
+
+    def _admit(self, member: Member) -> None:
+        assert self._lock.locked()
+        self._changes += 1
+        self._tell_presence(member.name, joined=True, count=self.count + 1)
+        self._members.setdefault(member.encode, {})[member] = None
+
+    def leave(
+        self, member: Member, *, re: int | None = None, answer: bool = False, quiet: bool = False
+    ) -> None:
+        """Lets `member` go, after what it posted is delivered.
+
+        Args:
+            member: is in the room, or was never let in.
+            re: the number of the frame that asked for it.
+            answer: `member` itself is told too.
+            quiet: nobody is told, because everybody is leaving.
+        """
+        with self._settled():
+            members = self._members.get(member.encode, {})
+            if member not in members:
+                return
+            del members[member]
+            self._changes += 1
+            if not quiet:
+                self._tell_presence(member.name, joined=False, count=self.count)
+            if answer:
+                gone = Presence(room=self.name, joined=[], left=[member.name], count=self.count, re=re)
+                member.send(member.encode([gone]))
+
+    def _tell_presence(self, name: str, *, joined: bool, count: int) -> None:
+        """Tells the members who came or went: at once in a small room, else when presence is flushed."""
+        if count > SMALL_ROOM or self._came or self._went:
+            here, there = (self._came, self._went) if joined else (self._went, self._came)
+            if name in there:
+                del there[name]
+            else:
+                here[name] = None
+            return
+        came, went = ([name], []) if joined else ([], [name])
+        self._broadcast(Presence(room=self.name, joined=came, left=went, count=count))
+
+    def flush_presence(self) -> None:
+        """Tells the members what was gathered of who came and went. To be called once a second."""
+        if not (self._came or self._went):
+            return
+        with self._settled():
+            came, went = (list(islice(names, MAX_NAMES_TOLD)) for names in (self._came, self._went))
+            self._came.clear()
+            self._went.clear()
+            self._broadcast(Presence(room=self.name, joined=came, left=went, count=self.count))
+
+    def rename(self, member: Member, old: str, told: set[Member]) -> None:
+        """Tells the members, but for those who were `told`, that `member` is no longer called `old`."""
+        with self._settled():
+            self._changes += 1
+            if old in self._came:
+                del self._came[old]
+                self._came[member.name] = None
+            for encode, members in self._members.items():
+                data = encode([Renamed(old, member.name)])
+                for other in members.keys() - told - {member}:
+                    other.send(data)
+                told.update(members)
+
+    def set_topic(self, member: Member, text: str, re: int | None) -> None:
+        """Sets the topic, and tells every member."""
+        with self._settled():
+            self.topic = text
+            self._changes += 1
+            topic = Topic(self.name, text, member.name, int(time.time() * 1000))
+            self._broadcast(topic, without=member)
+            topic.re = re
+            member.send(member.encode([topic]))
+
+    def _broadcast(self, frame: Frame, without: Member | None = None) -> None:
+        """Sends one frame to every member; the lock is held."""
+        assert self._lock.locked()
+        for encode, members in self._members.items():
+            data = encode([frame])
+            for member in members:
+                if member is not without:
+                    member.send(data)
+
+    def close_if_idle(self, *, even_with_messages: bool = False) -> bool:
+        """Closes the room for good if nobody is in it; returns whether it is closed."""
+        with self._settled():
+            if not self.count and (even_with_messages or not (self._newest or self.topic)):
+                self.closed = True
+            return self.closed
+
+
+def _acks(posted: PostSet, messages: list[Msg]) -> list[Ack]:
+    return [
+        Ack(nonce=post.nonce, at=message.at, room=message.room, id=message.id, re=n)
+        for post, message, n in zip(posted.posts, messages, posted.numbers, strict=True)
+        if post.nonce is not None
+    ]
+
+
+def _encode_replay(member: Member, messages: list[Msg]) -> bytes:
+    """Encodes earlier messages for `member`, who gets the nonces of its own."""
+    return member.encode(
+        m
+        if m.nonce is None or fold(m.name) == member.author
+        else Msg(m.id, m.at, m.room, m.name, m.text, m.kind)
+        for m in messages
+    )

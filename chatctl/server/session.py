@@ -1,0 +1,507 @@
+"""One client's thread: it reads, has the dialect make messages of the bytes, and acts on them."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+import chatctl
+from chatctl.errors import Refused
+from chatctl.framing import Fault
+from chatctl.history.memory import Post
+from chatctl.messages import (
+    HANDSHAKE_SECONDS,
+    LOBBY,
+    MAX_HANDSHAKE,
+    MAX_NONCE,
+    VERSION,
+    Ack,
+    Bye,
+    ClientFrame,
+    Error,
+    Frame,
+    Hello,
+    Join,
+    Leave,
+    ListRooms,
+    Part,
+    Ping,
+    Pong,
+    Rename,
+    Renamed,
+    Say,
+    SetTopic,
+    Tell,
+    Welcome,
+    Who,
+)
+from chatctl.names import check_name, check_room
+from chatctl.server.access import TokenBucket
+from chatctl.server.dialects import native
+from chatctl.server.outbox import Outbox, wake_reader
+from chatctl.server.room import Encode, Member, PostSet, Room
+from chatctl.text import MAX_TOPIC, check_text, one_line
+
+if TYPE_CHECKING:
+    from chatctl.server.server import Server
+
+log = logging.getLogger(__name__)
+
+# An idle client costs the bytes it could be sending: a read is small until the client fills it.
+SMALL_READ = 1024
+LARGE_READ = 64 * 1024
+MAX_ROOMS_JOINED = 100
+CATCH_UP_SECONDS = 30.0
+FLUSH_SECONDS = 3.0
+LINGER_SECONDS = 1.0
+LINGER_BYTES = 1 << 20
+RETRY_SECONDS = 1
+
+
+class Session:
+    """One connection, from its acceptance to its end.
+
+    Args:
+        server: what all sessions share: configuration, hub, admission, drainer.
+        sock: the accepted socket, blocking; the session closes it.
+        address: the client's.
+
+    Attributes:
+        name: what the client is called; empty before ``welcome``.
+        author: the name as `names.fold` makes it.
+        heard: when the client was last heard, on the monotonic clock.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_bucket",
+        "_ending",
+        "_outbox",
+        "_pinged",
+        "_reader",
+        "_reason",
+        "_server",
+        "_sock",
+        "address",
+        "author",
+        "encode",
+        "heard",
+        "name",
+        "rooms",
+        "send",
+        "started",
+    )
+
+    def __init__(self, server: Server, sock: socket.socket, address: str) -> None:
+        self._server = server
+        self._sock = sock
+        self.address = address
+        self.name = self.author = ""
+        self.rooms: dict[str, Room] = {}
+        self.encode: Encode = native.encode
+        self._reader = native.reader()
+        self._outbox = Outbox(sock, server.drainer, server.config.outbox, self._overflowed)
+        self.send: Callable[[bytes], None] = self._outbox.put
+        config = server.config
+        self._bucket = TokenBucket(config.rate, config.burst) if config.rate else None
+        self._ending: Error | Bye | None = None
+        self._reason = "closed the connection"
+        self.started = self.heard = time.monotonic()
+        self._pinged = False
+
+    # The thread
+
+    def run(self) -> None:
+        """Serves the client until one side ends it; the target of the session's thread."""
+        admitted = False
+        try:
+            _tune(self._sock)
+            self._server.admission.admit(self.address)
+            admitted = True
+            if self._shake_hands():
+                self._serve()
+        except Refused as refusal:
+            self._end(Error(code=refusal.code, text=str(refusal), fatal=True))
+        except Exception:
+            log.exception("the session of %s failed", self.name or self.address)
+            self._end(Error(code="internal", text="the server made a mistake, sorry", fatal=True))
+        finally:
+            self._close(admitted)
+
+    def _serve(self) -> None:
+        size = SMALL_READ
+        while self._ending is None and (data := self._receive(size)):
+            if len(data) == size:
+                size = LARGE_READ
+            elif len(data) < SMALL_READ:
+                size = SMALL_READ
+            self._act(self._reader.feed(data))
+
+    def _receive(self, size: int) -> bytes:
+        """Returns what the client sent, at most `size` bytes; nothing once the connection has ended."""
+        try:
+            data = self._sock.recv(size)
+        except OSError as error:
+            self._reason = f"lost the connection: {error.strerror or error}"
+            return b""
+        self.heard = time.monotonic()
+        self._pinged = False
+        return data
+
+    # Coming in
+
+    def _shake_hands(self) -> bool:
+        """Reads up to the first frame and acts on it; returns whether the client is in."""
+        received = 0
+        while self._ending is None and received < MAX_HANDSHAKE:
+            data = self._receive(MAX_HANDSHAKE - received if received else SMALL_READ)
+            if not data:
+                return False
+            received += len(data)
+            if frames := self._reader.feed(data):
+                self._enter(frames[0])
+                self._act(frames[1:])
+                return True
+        self._end(Error(code="too-long", text=f"the first {MAX_HANDSHAKE} bytes hold no hello", fatal=True))
+        return False
+
+    def _enter(self, frame: ClientFrame | Fault) -> None:
+        if isinstance(frame, Fault):
+            raise Refused(frame.code, frame.text)
+        if not isinstance(frame, Hello):
+            raise Refused("bad-frame", "the first frame must be a hello")
+        if frame.v != VERSION:
+            raise Refused("unsupported-version", f"this server speaks version {VERSION}")
+        name = check_name(frame.name)
+        wanted = {LOBBY: None} if frame.rooms is UNSET else frame.rooms
+        rooms = {check_room(room): after for room, after in wanted.items()}
+        if len(rooms) > MAX_ROOMS_JOINED:
+            raise Refused("forbidden", f"at most {MAX_ROOMS_JOINED} rooms at once")
+        self._server.hub.claim(self, name)
+        threading.current_thread().name = f"client-{name}"
+        log.info(
+            "%s came from %s (%s)",
+            name,
+            self.address,
+            one_line(frame.agent or "no agent")[:64],
+            extra={"client": name, "address": self.address},
+        )
+        self.send_frame(self._welcome(frame))
+        for room, after in rooms.items():
+            self._enter_room(room, after, frame.backlog, None)
+
+    def _welcome(self, hello: Hello) -> Welcome:
+        config = self._server.config
+        return Welcome(
+            v=VERSION,
+            name=self.name,
+            server=f"chatctl/{chatctl.__version__}",
+            session=secrets.token_urlsafe(16),
+            limits=self._server.limits,
+            motd=config.motd or None,
+            re=hello.n,
+        )
+
+    # Acting on frames
+
+    def _act(self, frames: Sequence[ClientFrame | Fault]) -> None:
+        """Acts on frames in order, as fast as the client's rate allows."""
+        if self._bucket is None:
+            self._perform(frames)
+            return
+        done = 0
+        while done < len(frames) and self._ending is None:
+            taken = self._bucket.take(len(frames) - done)
+            self._perform(frames[done : done + taken])
+            done += taken
+            if done < len(frames):
+                # Reading on later is all the punishment: the client's own sending comes to a halt.
+                self._server.stopping.wait(self._bucket.wait())
+                self.heard = time.monotonic()
+
+    def _perform(self, frames: Sequence[ClientFrame | Fault]) -> None:
+        says: list[Say] = []
+        for frame in frames:
+            if type(frame) is Say:
+                says.append(frame)
+                continue
+            if says:
+                self._say(says)
+                says = []
+            if self._ending is not None:
+                return
+            self._answer(frame)
+        if says:
+            self._say(says)
+
+    def _answer(self, frame: ClientFrame | Fault) -> None:
+        if isinstance(frame, Fault):
+            answer = Error(
+                code=frame.code, text=frame.text, re=frame.re, nonce=frame.nonce, fatal=frame.fatal
+            )
+            if frame.fatal:
+                self._end(answer)
+            else:
+                self.send_frame(answer)
+            return
+        try:
+            _ACTIONS[type(frame)](self, frame)
+        except Refused as refusal:
+            self._refuse(refusal, frame)
+
+    def _refuse(self, refusal: Refused, frame: ClientFrame) -> None:
+        nonce = getattr(frame, "nonce", None)
+        answer = Error(code=refusal.code, text=str(refusal), re=frame.n, nonce=nonce)
+        if refusal.code == "bad-frame":
+            answer.nonce = None
+            answer.fatal = True
+            self._end(answer)
+        else:
+            self.send_frame(answer)
+
+    def send_frame(self, frame: Frame) -> None:
+        """Sends one frame, without waiting."""
+        self.send(self.encode([frame]))
+
+    def _say(self, says: list[Say]) -> None:
+        """Publishes messages; those that stand together and go to one room go together."""
+        start = 0
+        for place, say in enumerate(says):
+            if say.room != says[start].room:
+                self._say_in(says[start].room, says[start:place])
+                start = place
+        self._say_in(says[start].room, says[start:])
+
+    def _say_in(self, name: str, says: list[Say]) -> None:
+        posts: list[Post] = []
+        numbers: list[int | None] = []
+        nonced = False
+        size = 0
+        room: Room | None = None
+        for say in says:
+            if self._ending is not None:
+                break
+            try:
+                room = self.rooms.get(name) or self._joined(name)
+                check_text(say.text)
+                if say.nonce is not None:
+                    nonced = True
+                    _check_nonce(say.nonce)
+            except Refused as refusal:
+                self._refuse(refusal, say)
+                continue
+            posts.append(Post(self.name, self.author, say.text, say.kind, say.nonce))
+            numbers.append(say.n)
+            size += len(say.text)
+        if posts and room:
+            room.publish(PostSet(self, posts, numbers, nonced, size))
+
+    def _joined(self, name: str) -> Room:
+        """Returns the room the client means, and is in."""
+        room = self.rooms.get(check_room(name))
+        if room is None:
+            raise Refused("not-in-room", "you are not in that room")
+        return room
+
+    def _tell(self, frame: Tell) -> None:
+        check_text(frame.text)
+        if frame.nonce is not None:
+            _check_nonce(frame.nonce)
+        at = self._server.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
+        if frame.nonce is not None:
+            self.send_frame(Ack(nonce=frame.nonce, at=at, re=frame.n))
+
+    def _join(self, frame: Join) -> None:
+        name = check_room(frame.room)
+        if name not in self.rooms and len(self.rooms) >= MAX_ROOMS_JOINED:
+            raise Refused("forbidden", f"at most {MAX_ROOMS_JOINED} rooms at once")
+        self._enter_room(name, frame.after, frame.backlog, frame.n)
+
+    def _enter_room(self, name: str, after: int | None, backlog: int, re: int | None) -> None:
+        if name in self.rooms:
+            self.rooms[name].show(self, re)
+            return
+        while self._ending is None:
+            room = self._server.hub.open_room(name)
+            if room.enter(self, after, backlog, re):
+                self.rooms[name] = room
+                return
+            # The room was dropped meanwhile, or this client cut off.
+
+    def _part(self, frame: Part) -> None:
+        room = self._joined(frame.room)
+        del self.rooms[room.name]
+        room.leave(self, re=frame.n, answer=True)
+        self._server.hub.close_if_unused(room)
+
+    def _rename(self, frame: Rename) -> None:
+        old = self.name
+        self._server.hub.claim(self, check_name(frame.name))
+        log.info("%s is now %s", old, self.name, extra={"client": self.name, "address": self.address})
+        threading.current_thread().name = f"client-{self.name}"
+        told: set[Member] = set()
+        for room in self.rooms.values():
+            room.rename(self, old, told)
+        self.send_frame(Renamed(old, self.name, frame.n))
+
+    def _topic(self, frame: SetTopic) -> None:
+        room = self._joined(frame.room)
+        if frame.text:
+            check_text(frame.text, MAX_TOPIC)
+        room.set_topic(self, frame.text, frame.n)
+
+    def _who(self, frame: Who) -> None:
+        room = None if frame.room is None else check_room(frame.room)
+        self.send_frame(self._server.hub.who(room, frame.n))
+
+    def _list(self, frame: ListRooms) -> None:
+        self.send_frame(self._server.hub.list_rooms(frame.n))
+
+    def _ping(self, frame: Ping) -> None:
+        self.send_frame(Pong(re=frame.n))
+
+    def _pong(self, frame: Pong) -> None:
+        """Needs no answer: that the client was heard is noted where it is read."""
+
+    def _hello_again(self, frame: Hello) -> None:
+        self._end(Error(code="bad-frame", text="you are in already", re=frame.n, fatal=True))
+
+    def _bye(self, frame: Leave) -> None:
+        self._reason = "said bye"
+        self._leave_rooms()
+        self._end(Bye(code="bye", text="goodbye", re=frame.n))
+
+    # Ending
+
+    def cut(self, ending: Error | Bye) -> None:
+        """Ends the session from another thread: `ending` is the last frame the client gets."""
+        if self._ending is None:
+            self._end(ending)
+            wake_reader(self._sock)
+
+    def _end(self, ending: Error | Bye) -> None:
+        """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
+        if self._ending is None:
+            self._ending = ending
+            if ending.code != "bye":
+                self._reason = f"{ending.code}: {ending.text}"
+
+    def _overflowed(self) -> bytes:
+        """Called by the outbox, which is full: returns the farewell."""
+        self._end(Bye(code="slow-consumer", text="you are not reading what is sent", retry=RETRY_SECONDS))
+        return self.encode([self._ending] if self._ending else [])
+
+    def caught_up(self) -> bool:
+        """Waits until the client has taken what was sent; cuts it off if it does not."""
+        if self._ending is None and not self._outbox.wait_empty(CATCH_UP_SECONDS):
+            self._overflowed()
+        self.heard = time.monotonic()
+        return self._ending is None
+
+    def abort(self) -> None:
+        """Ends the session from another thread at once, whatever is unsent."""
+        self._outbox.abandon()
+
+    def check(self, now: float) -> None:
+        """Pings a client that is silent, and cuts it off if it stays so. To be called every second."""
+        config = self._server.config
+        silent = now - self.heard
+        if not self.name:
+            if now - self.started > HANDSHAKE_SECONDS:
+                text = f"no hello within {HANDSHAKE_SECONDS:.0f} seconds"
+                self.cut(Error(code="timeout", text=text, fatal=True))
+        elif silent > config.drop_after:
+            text = f"nothing was heard from you for {config.drop_after:.0f} seconds"
+            self.cut(Bye(code="timeout", text=text, retry=RETRY_SECONDS))
+        elif silent > config.ping_after and not self._pinged:
+            self._pinged = True
+            self.send_frame(Ping())
+
+    def _leave_rooms(self) -> None:
+        quiet = self._server.stopping.is_set()
+        for room in self.rooms.values():
+            room.leave(self, quiet=quiet)
+            if not quiet:
+                self._server.hub.close_if_unused(room)
+        self.rooms.clear()
+
+    def _close(self, admitted: bool) -> None:
+        name = self.name
+        self._leave_rooms()
+        self._server.hub.release(self)
+        farewell = self.encode([self._ending]) if self._ending else b""
+        self._outbox.finish(farewell, FLUSH_SECONDS)
+        if self._ending:
+            _linger(self._sock)
+        self._sock.close()
+        if admitted:
+            self._server.admission.release(self.address)
+        self._server.forget(self)
+        who = f"{name} left" if name else "a connection ended"
+        extra = {"client": name, "address": self.address, "reason": self._reason}
+        log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
+
+
+_ACTIONS: dict[type, Callable[..., None]] = {
+    Hello: Session._hello_again,
+    Tell: Session._tell,
+    Join: Session._join,
+    Part: Session._part,
+    Rename: Session._rename,
+    SetTopic: Session._topic,
+    Who: Session._who,
+    ListRooms: Session._list,
+    Ping: Session._ping,
+    Pong: Session._pong,
+    Leave: Session._bye,
+}
+
+
+def _check_nonce(nonce: str) -> None:
+    try:
+        size = len(nonce.encode())
+    except UnicodeEncodeError:
+        raise Refused("bad-frame", "a nonce cannot hold lone surrogates") from None
+    if size > MAX_NONCE:
+        raise Refused("bad-frame", f"a nonce has at most {MAX_NONCE} bytes")
+
+
+def _tune(sock: socket.socket) -> None:
+    """Sends at once, and notices a peer that is gone: within two minutes when there is something unsent."""
+    options = [(socket.IPPROTO_TCP, "TCP_NODELAY", 1), (socket.SOL_SOCKET, "SO_KEEPALIVE", 1)]
+    options += [
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 60),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 15),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
+        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 120_000),
+    ]
+    for level, option, value in options:
+        if number := getattr(socket, option, None):
+            sock.setsockopt(level, number, value)
+
+
+def _linger(sock: socket.socket) -> None:
+    """Lets the farewell arrive.
+
+    Bytes that were never read would turn the close into a reset, which may overtake what was sent last
+    (RFC 1122 section 4.2.2.13).
+    """
+    deadline = time.monotonic() + LINGER_SECONDS
+    left = LINGER_BYTES
+    try:
+        sock.shutdown(socket.SHUT_WR)
+        while left > 0 and (seconds := deadline - time.monotonic()) > 0:
+            sock.settimeout(seconds)
+            data = sock.recv(LARGE_READ)
+            if not data:
+                return
+            left -= len(data)
+    except OSError:
+        return  # The client is gone, or stays silent.
