@@ -1,9 +1,9 @@
 """A room: its members, and how what one of them says reaches the others. Knows no sockets.
 
-Publishing is combined. Whoever posts appends to the room's pending queue and tries to get the room's lock.
-The one who gets it takes everything pending, has the log number it, encodes it once for each dialect and
-sends it to every member; the others go back to reading at once. Under load batches grow, and the cost of a
-message falls; a lone message goes out on its own poster's thread.
+Publishing is combined. Whoever posts appends to the room's pending queue and tries to get the turn. The one
+who gets it takes everything pending, has the log number it, encodes it once for each dialect and sends it to
+every member; the others go back to reading at once. Under load batches grow, and the cost of a message falls;
+a lone message goes out on its own poster's thread.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ MAX_NAMES_TOLD = 100  # names in one list of a gathered presence
 MAX_BATCH = 64 * 1024  # characters of text delivered in one go, unless a single post set has more
 MAX_PENDING = 64  # post sets that may wait before those who post more wait too
 MAX_TURNS = 8  # batches one poster delivers before another one may take over
+GATHER_SHARE = 0.4  # of what a delivery took, waited before the next
+MAX_GATHER = 0.005  # seconds
 REPLAY_PAGE = 64 * 1024  # characters of text replayed before waiting for the client
 REPLAY_MESSAGES = 100  # messages read from the log at once
 
@@ -90,9 +92,11 @@ class Room:
         self.closed = False
         self._log = log
         self._newest = log.bounds(name)[1]
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()  # whoever has it delivers what is pending
+        self._lock = threading.Lock()  # guards all below but the pending queue
         self._pending: deque[PostSet] = deque()
-        self._waiting: deque[None] = deque()  # one entry for each thread that waits for the lock
+        self._waiting: deque[None] = deque()  # one entry for each thread that waits for its turn
+        self._resume = 0.0  # when the next delivery may begin, on the monotonic clock
         self._members: dict[Encode, dict[Member, None]] = {}
         self._changes = 0  # of what a `room` frame tells, but for messages
         self._came: dict[str, None] = {}
@@ -110,41 +114,49 @@ class Room:
 
     def _combine(self, *, wait: bool) -> None:
         turns = 0
-        # A thread that finds the lock taken leaves its posts to the holder. So the holder looks again after
-        # each release: what was appended just before it would be left lying. Only when another thread is
-        # sure to follow may the holder go, and see to its own client.
+        # A thread that does not get its turn leaves its posts to the one who has it. So that one looks again
+        # after each release: what was appended just before it would be left lying. Only when another thread
+        # is sure to follow may it go, and see to its own client.
         while self._pending and not (turns >= MAX_TURNS and self._waiting):
-            if not self._acquire(wait=wait):
+            if not self._acquire_turn(wait=wait):
                 return
             try:
-                self._deliver(self._take())
+                self._gather()
+                with self._lock:
+                    self._deliver(self._take())
             finally:
-                self._lock.release()
+                self._turn.release()
             wait = False
             turns += 1
 
-    def _acquire(self, *, wait: bool) -> bool:
+    def _acquire_turn(self, *, wait: bool) -> bool:
         if not wait:
-            return self._lock.acquire(blocking=False)
+            return self._turn.acquire(blocking=False)
         self._waiting.append(None)
-        self._lock.acquire()
+        self._turn.acquire()
         self._waiting.pop()
         return True
+
+    def _gather(self) -> None:
+        """Waits a moment after the last delivery, so that more is delivered in one go.
+
+        What a delivery costs hardly depends on how much it carries. In a room that is not busy the moment
+        has long passed.
+        """
+        moment = self._resume - time.monotonic()
+        if moment > 0:
+            time.sleep(moment)
 
     @contextmanager
     def _settled(self) -> Iterator[None]:
         """Holds the lock, with all that was pending delivered first."""
-        self._acquire(wait=True)
-        try:
+        with self._lock:
             pending = len(self._pending)
             while pending > 0:
                 batch = self._take()
                 self._deliver(batch)
                 pending -= len(batch)
             yield
-        finally:
-            self._lock.release()
-            self._combine(wait=False)
 
     def _take(self) -> list[PostSet]:
         """Takes what is pending, up to the size of a batch; the lock is held."""
@@ -162,6 +174,7 @@ class Room:
         assert self._lock.locked()
         if not batch:
             return
+        begun = time.monotonic()
         messages = self._log.append(self.name, [post for posted in batch for post in posted.posts])
         fresh, acks = self._sort_out(batch, messages)
         for encode, members in self._members.items():
@@ -174,6 +187,8 @@ class Room:
             for member in members:
                 if data := b"".join(own[member]) if member in own else everyone:
                     member.send(data)
+        ended = time.monotonic()
+        self._resume = ended + min(GATHER_SHARE * (ended - begun), MAX_GATHER)
 
     def _sort_out(self, batch: list[PostSet], messages: list[Msg]) -> tuple[list[list[Msg]], list[list[Ack]]]:
         """Returns, for each post set, what the others get of it and what its member gets."""

@@ -1,0 +1,209 @@
+"""What tests share: a real server in a process of its own, a raw client, and waiting with a deadline."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 20.0  # for what takes milliseconds on a machine that is not busy
+
+
+def wait_for(condition: Callable[[], T], what: str, seconds: float = SECONDS) -> T:
+    """Returns what `condition` returns as soon as that is true; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:.0f} seconds: {what}")
+        time.sleep(0.01)
+    return value
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Returns the environment without what steers chatctl, Rich or the terminal, and with `changes`."""
+    dropped = ("CHATCTL_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
+    return kept | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"} | changes
+
+
+class RunningServer:
+    """``chatctl serve`` in a process of its own.
+
+    Args:
+        args: of the command, after ``--port 0``.
+        env: environment variables to set.
+        preexec: called in the new process before it becomes chatctl.
+    """
+
+    def __init__(
+        self, *args: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
+    ) -> None:
+        self._log = tempfile.TemporaryFile()
+        self.proc = subprocess.Popen(
+            [sys.executable, "-m", "chatctl", "serve", "--port", "0", *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env=environment(**(env or {})),
+            preexec_fn=preexec,
+        )
+        assert self.proc.stdout is not None
+        line = self.proc.stdout.readline()
+        if not line.startswith("listening on "):
+            self.kill()
+            raise AssertionError(f"instead of listening: {line!r}\n{self.log}")
+        self.host, _, port = line.removeprefix("listening on ").strip().rpartition(":")
+        self.host = self.host.strip("[]")
+        self.port = int(port)
+
+    @property
+    def log(self) -> str:
+        """What was written to standard error so far."""
+        return os.pread(self._log.fileno(), 1 << 24, 0).decode() if not self._log.closed else ""
+
+    @property
+    def pid(self) -> int:
+        return self.proc.pid
+
+    def client(self, name: str, **hello: Any) -> RawClient:
+        """Returns a client that has its welcome."""
+        client = RawClient(self.host, self.port)
+        client.hello(name, **hello)
+        return client
+
+    def raw(self) -> RawClient:
+        """Returns a connection on which nothing was sent."""
+        return RawClient(self.host, self.port)
+
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def threads(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
+
+    def memory(self) -> int:
+        """Returns resident bytes."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def stop(self) -> int:
+        """Ends the server as an administrator would; returns its exit code."""
+        self.proc.terminate()
+        code = self.proc.wait(SECONDS)
+        self._clean_up()
+        return code
+
+    def kill(self) -> None:
+        """Ends the server as a power cut would."""
+        self.proc.kill()
+        self.proc.wait()
+        self._clean_up()
+
+    def _clean_up(self) -> None:
+        if self.proc.stdout and not self.proc.stdout.closed:
+            self.proc.stdout.close()
+
+
+@contextmanager
+def running_server(
+    *args: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
+) -> Iterator[RunningServer]:
+    """Runs a server; shows its log if the test fails, and fails if the server made a mistake."""
+    server = RunningServer(*args, env=env, preexec=preexec)
+    try:
+        yield server
+    except BaseException:
+        sys.stderr.write(server.log)
+        raise
+    finally:
+        if server.proc.poll() is None:
+            server.stop()
+        log = server.log
+        server._log.close()
+    assert "Traceback" not in log, log
+
+
+class RawClient:
+    """Speaks the protocol over a bare socket, and sees every byte."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.sock = socket.create_connection((host, port), SECONDS)
+        self._tail = b""
+
+    def __enter__(self) -> RawClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def hello(self, name: str, **keys: Any) -> dict[str, Any]:
+        """Comes in; returns the welcome."""
+        self.send("hello", v=1, name=name, **keys)
+        return self.expect("welcome")
+
+    def send(self, t: str, **keys: Any) -> None:
+        self.send_bytes(json.dumps({"t": t} | keys).encode() + b"\n")
+
+    def send_bytes(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def receive(self) -> dict[str, Any] | None:
+        """Returns the next frame; None at the end of the stream."""
+        while b"\n" not in self._tail:
+            data = self.sock.recv(1 << 16)
+            if not data:
+                assert not self._tail, f"the stream ends inside a frame: {self._tail!r}"
+                return None
+            self._tail += data
+        line, _, self._tail = self._tail.partition(b"\n")
+        frame = json.loads(line)
+        assert isinstance(frame, dict)
+        assert line.startswith(b'{"t":'), line
+        return frame
+
+    def expect(self, t: str, **keys: Any) -> dict[str, Any]:
+        """Returns the next frame of type `t`, leaving out others; `keys` must be in it."""
+        while (frame := self.receive()) is not None:
+            if frame["t"] == t:
+                assert keys.items() <= frame.items(), (keys, frame)
+                return frame
+            assert frame["t"] not in ("error", "bye"), frame
+        raise AssertionError(f"the stream ended before {t}")
+
+    def all_until_end(self) -> list[dict[str, Any]]:
+        """Returns all frames that come until the server closes."""
+        frames = []
+        while (frame := self.receive()) is not None:
+            frames.append(frame)
+        return frames
+
+    def say(self, text: str, **keys: Any) -> None:
+        self.send("say", text=text, **keys)
+
+    def texts(self, count: int) -> list[str]:
+        """Returns the texts of the next `count` messages."""
+        return [self.expect("msg")["text"] for _ in range(count)]
+
+    def settle(self) -> list[dict[str, Any]]:
+        """Returns all frames that come before the answer to a ping sent now."""
+        self.send("ping", n=4711)
+        frames = []
+        while (frame := self.receive()) is not None:
+            if frame["t"] == "pong" and frame.get("re") == 4711:
+                return frames
+            frames.append(frame)
+        raise AssertionError(f"the stream ended: {frames}")
