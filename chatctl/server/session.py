@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # An idle client costs the bytes it could be sending: a read is small until the client fills it.
-SMALL_READ = 1024
+SMALL_READ = 4096
 LARGE_READ = 64 * 1024
 MAX_ROOMS_JOINED = 100
 CATCH_UP_SECONDS = 30.0
