@@ -23,7 +23,7 @@ _UNSHOWN = re.compile(
 
 
 def check_text(text: str, limit: int = MAX_TEXT) -> None:
-    r"""Accepts a text of at most `limit` bytes without controls other than ``\n`` and ``\t``.
+    r"""Accepts a text of 1 to `limit` bytes without controls other than ``\n`` and ``\t``.
 
     Raises:
         Refused: ``bad-text``, saying what is wrong.
@@ -31,8 +31,8 @@ def check_text(text: str, limit: int = MAX_TEXT) -> None:
     # isprintable() is the quick way to a yes: all it rejects is looked at again.
     if not text.isprintable() and (found := _REFUSED.search(text)):
         raise Refused("bad-text", f"a text cannot hold the character U+{ord(found[0]):04X}")
-    if len(text) * 4 > limit and len(text.encode()) > limit:
-        raise Refused("bad-text", f"a text has at most {limit} bytes")
+    if not text or (len(text) * 4 > limit and len(text.encode()) > limit):
+        raise Refused("bad-text", f"a text has 1 to {limit} bytes")
 
 
 def visible(text: str) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +22,9 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 20.0  # for what takes milliseconds on a machine that is not busy
+CHAT_SECONDS = 10.0  # in which a message must get through, whatever others do to the server
+
+_numbers = count()
 
 
 def wait_for(condition: Callable[[], T], what: str, seconds: float = SECONDS) -> T:
@@ -28,6 +35,11 @@ def wait_for(condition: Callable[[], T], what: str, seconds: float = SECONDS) ->
             raise AssertionError(f"not within {seconds:.0f} seconds: {what}")
         time.sleep(0.01)
     return value
+
+
+def fresh(word: str) -> str:
+    """Returns a name that no other test has."""
+    return f"{word}-{next(_numbers)}"
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -49,7 +61,7 @@ class RunningServer:
     def __init__(
         self, *args: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
     ) -> None:
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self.proc = subprocess.Popen(
             [sys.executable, "-m", "chatctl", "serve", "--port", "0", *args],
             stdin=subprocess.DEVNULL,
@@ -57,13 +69,15 @@ class RunningServer:
             stderr=self._log,
             text=True,
             env=environment(**(env or {})),
-            preexec_fn=preexec,
+            preexec_fn=preexec,  # noqa: PLW1509
         )
         assert self.proc.stdout is not None
         line = self.proc.stdout.readline()
         if not line.startswith("listening on "):
             self.kill()
-            raise AssertionError(f"instead of listening: {line!r}\n{self.log}")
+            log = self.log
+            self._log.close()
+            raise AssertionError(f"instead of listening: {line!r}\n{log}")
         self.host, _, port = line.removeprefix("listening on ").strip().rpartition(":")
         self.host = self.host.strip("[]")
         self.port = int(port)
@@ -80,12 +94,16 @@ class RunningServer:
     def client(self, name: str, **hello: Any) -> RawClient:
         """Returns a client that has its welcome."""
         client = RawClient(self.host, self.port)
-        client.hello(name, **hello)
+        try:
+            client.hello(name, **hello)
+        except BaseException:
+            client.close()
+            raise
         return client
 
-    def raw(self) -> RawClient:
-        """Returns a connection on which nothing was sent."""
-        return RawClient(self.host, self.port)
+    def raw(self, *, narrow: bool = False) -> RawClient:
+        """Returns a connection on which nothing was sent; a `narrow` one soon takes no more unless read."""
+        return RawClient(self.host, self.port, narrow=narrow)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
@@ -97,10 +115,19 @@ class RunningServer:
         """Returns resident bytes."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    def cpu(self) -> float:
+        """Returns the seconds of processor time used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> int:
         """Ends the server as an administrator would; returns its exit code."""
         self.proc.terminate()
-        code = self.proc.wait(SECONDS)
+        try:
+            code = self.proc.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
         self._clean_up()
         return code
 
@@ -129,6 +156,7 @@ def running_server(
     finally:
         if server.proc.poll() is None:
             server.stop()
+        server._clean_up()
         log = server.log
         server._log.close()
     assert "Traceback" not in log, log
@@ -137,8 +165,19 @@ def running_server(
 class RawClient:
     """Speaks the protocol over a bare socket, and sees every byte."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.sock = socket.create_connection((host, port), SECONDS)
+    def __init__(self, host: str, port: int, *, narrow: bool = False) -> None:
+        self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.sock.settimeout(SECONDS)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if narrow:
+            # Small segments keep the server's send buffer small too: some 100 KB fit into both.
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        try:
+            self.sock.connect((host, port))
+        except OSError:
+            self.sock.close()
+            raise
         self._tail = b""
 
     def __enter__(self) -> RawClient:
@@ -156,7 +195,11 @@ class RawClient:
         return self.expect("welcome")
 
     def send(self, t: str, **keys: Any) -> None:
-        self.send_bytes(json.dumps({"t": t} | keys).encode() + b"\n")
+        line = json.dumps({"t": t} | keys, ensure_ascii=False)
+        try:
+            self.send_bytes(line.encode() + b"\n")
+        except UnicodeEncodeError:  # Lone surrogates can only be sent as escapes.
+            self.send_bytes(json.dumps({"t": t} | keys).encode() + b"\n")
 
     def send_bytes(self, data: bytes) -> None:
         self.sock.sendall(data)
@@ -184,9 +227,14 @@ class RawClient:
             assert frame["t"] not in ("error", "bye"), frame
         raise AssertionError(f"the stream ended before {t}")
 
+    def reset(self) -> None:
+        """Closes as a crash would: what is on its way is lost, and the server is told nothing but that."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
     def all_until_end(self) -> list[dict[str, Any]]:
         """Returns all frames that come until the server closes."""
-        frames = []
+        frames: list[dict[str, Any]] = []
         while (frame := self.receive()) is not None:
             frames.append(frame)
         return frames
@@ -194,16 +242,66 @@ class RawClient:
     def say(self, text: str, **keys: Any) -> None:
         self.send("say", text=text, **keys)
 
+    def expect_error(self, code: str, **keys: Any) -> dict[str, Any]:
+        """Returns the next error, which must not be fatal; `code` and `keys` must be in it."""
+        while (frame := self.receive()) is not None:
+            if frame["t"] == "error":
+                assert {"code": code}.items() | keys.items() <= frame.items(), (code, keys, frame)
+                assert "fatal" not in frame
+                return frame
+        raise AssertionError(f"the stream ended before {code}")
+
+    def messages(self, count: int) -> list[dict[str, Any]]:
+        """Returns the next `count` messages."""
+        return [self.expect("msg") for _ in range(count)]
+
     def texts(self, count: int) -> list[str]:
         """Returns the texts of the next `count` messages."""
-        return [self.expect("msg")["text"] for _ in range(count)]
+        return [message["text"] for message in self.messages(count)]
 
     def settle(self) -> list[dict[str, Any]]:
         """Returns all frames that come before the answer to a ping sent now."""
         self.send("ping", n=4711)
-        frames = []
+        frames: list[dict[str, Any]] = []
         while (frame := self.receive()) is not None:
             if frame["t"] == "pong" and frame.get("re") == 4711:
                 return frames
             frames.append(frame)
         raise AssertionError(f"the stream ended: {frames}")
+
+
+@contextmanager
+def undisturbed(server: RunningServer) -> Iterator[None]:
+    """Lets two people chat all the while, who must not notice what else happens to the server.
+
+    They are in a room of their own: a message takes its usual way there in good time, and nothing else
+    reaches them.
+    """
+    room = fresh("aside")
+    over = threading.Event()
+    with (
+        server.client(fresh("ann"), rooms={room: None}) as ann,
+        server.client(fresh("bob"), rooms={room: None}) as bob,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        for client in (bob, ann):
+            client.settle()
+            client.sock.settimeout(CHAT_SECONDS)
+        chatting = pool.submit(_chat, ann, bob, room, over)
+        try:
+            yield
+        finally:
+            over.set()
+        chatting.result()
+
+
+def _chat(ann: RawClient, bob: RawClient, room: str, over: threading.Event) -> None:
+    last = False
+    while True:
+        text = fresh("text")
+        ann.say(text, room=room, nonce=text)
+        assert [(frame["t"], frame.get("nonce")) for frame in ann.settle()] == [("ack", text)]
+        assert [(frame["t"], frame.get("text")) for frame in bob.settle()] == [("msg", text)]
+        if last:
+            return
+        last = over.wait(0.3)  # Two frames each time: slower than the server's default rate.
