@@ -187,16 +187,16 @@ class Drainer:
     """The thread that goes on sending for outboxes whose sockets were full."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
         self._requests: deque[tuple[Outbox, threading.Event | None]] = deque()
-        self._woken, self._wake = socket.socketpair()
-        self._woken.setblocking(False)
-        self._wake.setblocking(False)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="drainer", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Starts the thread; from now on `stop` must be called."""
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._wake = socket.socketpair()
+        self._woken.setblocking(False)
+        self._wake.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._thread.start()
 
