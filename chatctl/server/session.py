@@ -434,16 +434,18 @@ class Session:
 
     def _close(self, admitted: bool) -> None:
         name = self.name
-        self._leave_rooms()
-        self._server.hub.release(self)
-        farewell = self.encode([self._ending]) if self._ending else b""
-        self._outbox.finish(farewell, FLUSH_SECONDS)
-        if self._ending:
-            _linger(self._sock)
-        self._sock.close()
-        if admitted:
-            self._server.admission.release(self.address)
-        self._server.forget(self)
+        try:
+            self._leave_rooms()
+            self._server.hub.release(self)
+            farewell = self.encode([self._ending]) if self._ending else b""
+            self._outbox.finish(farewell, FLUSH_SECONDS)
+            if self._ending:
+                _linger(self._sock)
+        finally:
+            self._sock.close()
+            if admitted:
+                self._server.admission.release(self.address)
+            self._server.forget(self)
         who = f"{name} left" if name else "a connection ended"
         extra = {"client": name, "address": self.address, "reason": self._reason}
         log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
