@@ -134,15 +134,15 @@ def serve(
     )
     handler = logs.configure(log_level.value, as_json=log_json)
     try:
-        _warn_of_what_is_missing(host, data, ephemeral=ephemeral)
+        _say_what_is_kept(data, ephemeral=ephemeral)
         with _told_in_one_line():
             server.run(config, _print_address)
     finally:
         handler.close()
 
 
-def _warn_of_what_is_missing(host: str, data: Path | None, *, ephemeral: bool) -> None:
-    """Says what people may expect of this version in vain."""
+def _say_what_is_kept(data: Path | None, *, ephemeral: bool) -> None:
+    """Says that messages do not survive the server, unless that was asked for."""
     import logging
 
     log = logging.getLogger("chatctl")
@@ -150,8 +150,6 @@ def _warn_of_what_is_missing(host: str, data: Path | None, *, ephemeral: bool) -
         log.warning("--data is not used yet: messages are kept in memory, and gone when the server stops")
     elif not ephemeral:
         log.info("messages are kept in memory, and gone when the server stops")
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        log.warning("whoever can reach %s can join and read: there are no keys and no encryption yet", host)
 
 
 def _print_address(host: str, port: int) -> None:

@@ -66,7 +66,7 @@ class Admission:
         with self._lock:
             if self._max_clients and self._per_ip.total() >= self._max_clients:
                 raise Refused("server-full", "the server is full, try again later")
-            if self._max_per_ip and self._per_ip[ip] >= self._max_per_ip and not _is_loopback(ip):
+            if self._max_per_ip and self._per_ip[ip] >= self._max_per_ip and not is_loopback(ip):
                 raise Refused("too-many-connections", "too many connections from your address")
             self._per_ip[ip] += 1
 
@@ -78,7 +78,8 @@ class Admission:
                 del self._per_ip[ip]
 
 
-def _is_loopback(ip: str) -> bool:
+def is_loopback(ip: str) -> bool:
+    """Returns whether an address is this machine's own, also in its IPv6 form (RFC 4291 section 2.5.5)."""
     address = ipaddress.ip_address(ip.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback

@@ -24,7 +24,7 @@ from chatctl.framing import encode
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import MAX_BACKLOG, MAX_CLIENT_FRAME, MAX_NONCE, Bye, Error, Limits
 from chatctl.names import MAX_NAME, MAX_ROOM
-from chatctl.server.access import Admission
+from chatctl.server.access import Admission, is_loopback
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
 from chatctl.server.session import MAX_ROOMS_JOINED, RETRY_SECONDS, Session
@@ -244,6 +244,8 @@ def run(config: Config, started: Callable[[str, int], None]) -> None:
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         server.start()
+        if not is_loopback(server.address[0]):
+            log.warning("whoever can reach this server can join and read: no keys and no encryption yet")
         started(*server.address)
         number = signals.get()
         log.info("stopping: %s", signal.Signals(number).name)
