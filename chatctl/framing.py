@@ -84,10 +84,14 @@ class FrameReader(Generic[F]):
         """
         if self.stopped:
             return []
-        lines = (self._tail + data).split(b"\n")
+        data = self._tail + data
+        lines = data.split(b"\n")
         self._tail = lines.pop()
+        # Each line that is a frame has a bracket of its own; this many more cannot nest too deep.
+        brackets = data.count(b"[") + data.count(b"{") - self._tail.count(b"[") - self._tail.count(b"{")
         if (
-            data.count(b"[") + data.count(b"{") <= len(lines)
+            brackets < len(lines) + MAX_DEPTH
+            and (data.isascii() or _is_utf8(lines))
             and len(self._tail) < self._limit
             and max(map(len, lines), default=0) < self._limit
         ):
@@ -141,6 +145,7 @@ class Language(Generic[F]):
         if line.count(b"[") + line.count(b"{") > MAX_DEPTH and depth(line) > MAX_DEPTH:
             return Fault("bad-frame", f"nested more than {MAX_DEPTH} deep")
         try:
+            line.decode()
             return self.decode(line)
         except UnicodeDecodeError:
             return Fault("bad-frame", "not UTF-8")
@@ -155,19 +160,23 @@ class Language(Generic[F]):
         belongs there.
         """
         try:
-            value = json.loads(line.decode(), parse_constant=_no_constant)
+            value = json.loads(line.decode(), parse_constant=_no_constant, parse_int=_whole)
         except ValueError:
             return Fault("bad-frame", reason)
         try:
             return cast(F, msgspec.convert(value, type=self._union))
         except msgspec.ValidationError as error:
             return self._explain(value, str(error))
+        except UnicodeEncodeError:  # A lone surrogate where one of a few words is expected.
+            return self._explain(value, "Lone surrogates in a word of the protocol")
 
     def _explain(self, value: object, reason: str) -> Fault:
         """Says why a JSON value is not a frame of this language."""
         if not isinstance(value, dict):
             return Fault("bad-frame", "a frame is a JSON object")
         n, nonce, type_, version = (value.get(key) for key in ("n", "nonce", "t", "v"))
+        if isinstance(nonce, str) and not _is_text(nonce):
+            nonce = None
         re_ = n if type(n) is int and abs(n) < 2**53 else None
         if isinstance(type_, str) and type_ not in self.types:
             return Fault("unknown-type", "there is no such type of frame here", re=re_, fatal=False)
@@ -193,6 +202,27 @@ def client_frames() -> FrameReader[ClientFrame]:
 def server_frames() -> FrameReader[ServerFrame]:
     """Returns the client's reader of what its server sends."""
     return FrameReader(_SERVER, MAX_SERVER_FRAME)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_utf8(lines: list[bytes]) -> bool:
+    try:
+        b"\n".join(lines).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _whole(digits: str) -> int | float:
+    """Reads a whole number; Python refuses to read thousands of digits, and no key takes as many."""
+    return int(digits) if len(digits) <= 20 else float(digits)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -43,7 +43,7 @@ class _RoomLog:
         self.last = 0
         self.size = 0
         self.messages: deque[Msg] = deque()
-        self.nonces: RecentNonces[Msg] = RecentNonces()
+        self.nonces: RecentNonces[tuple[int, int]] = RecentNonces()  # id and time
 
     def drop_oldest(self) -> int:
         """Forgets the oldest message; returns the bytes that frees."""
@@ -88,7 +88,7 @@ class MemoryLog:
     def _add(self, log: _RoomLog, room: str, post: Post, at: int, now: float) -> Msg:
         nonce = post.nonce
         if nonce is not None and (first := log.nonces.get(post.author, nonce, now)):
-            return first
+            return Msg(first[0], first[1], room, post.name, post.text, post.kind, nonce)
         log.last += 1
         message = Msg(log.last, at, room, post.name, post.text, post.kind, nonce)
         log.messages.append(message)
@@ -96,7 +96,7 @@ class MemoryLog:
         log.size += size
         self._size += size
         if nonce is not None:
-            log.nonces.put(post.author, nonce, message, now)
+            log.nonces.put(post.author, nonce, (message.id, at), now)
         return message
 
     def _trim(self, log: _RoomLog) -> None:

@@ -1,7 +1,7 @@
 """Who is on the server under which name, and which rooms there are. Knows no sockets.
 
-Lock order: a room, then its log, then an outbox. The hub's own lock guards two tables and is held around
-nothing else.
+Lock order: a room or the hub, then a log, then an outbox. The hub's own lock guards its tables; nobody who
+holds it asks for a room's.
 """
 
 from __future__ import annotations
@@ -149,13 +149,13 @@ class Hub:
         """
         now = self._clock()
         at = int(now * 1000)
-        receiver = self.find(to)
-        if receiver is None:
-            raise Refused("no-such-user", "nobody here has that name")
-        if nonce is not None:
-            with self._lock:
-                if first := self._told.get(sender.author, nonce, now):
-                    return first
+        with self._lock:
+            if nonce is not None and (first := self._told.get(sender.author, nonce, now)) is not None:
+                return first
+            receiver = self._people.get(fold(to))
+            if receiver is None:
+                raise Refused("no-such-user", "nobody here has that name")
+            if nonce is not None:
                 self._told.put(sender.author, nonce, at, now)
         receiver.send(receiver.encode([Told(at, sender.name, text, kind)]))
         return at

@@ -5,7 +5,7 @@ An `Outbox` is the one way to a client's socket:
 1. `put` never waits, whatever the client does.
 2. Bytes leave in the order in which they were put, whichever thread put them.
 3. A client that does not read is cut off once more than the limit waits behind what is being sent; nobody
-   else notices. A single frame of any size still goes out to a client that reads.
+   else notices. What is put when nothing waits is kept, of any size, for a client that reads.
 4. Nothing leaves after the farewell.
 
 What the socket does not take at once is sent by the `Drainer`, one thread for all outboxes.
@@ -92,7 +92,7 @@ class Outbox:
     def _enqueue(self, data: bytes) -> None:
         """Puts `data` behind what is being sent; the lock is held."""
         assert self._queue is not None
-        if self._behind + len(data) <= self._limit:
+        if not self._behind or self._behind + len(data) <= self._limit:
             self._queue.append(data)
             self._behind += len(data)
             return

@@ -266,7 +266,7 @@ class Room:
         more = True
         while more:
             page, more = self._page(seen)
-            member.send(_encode_replay(member, page))
+            member.send(self._catch_up(member, seen, page))
             seen = page[-1].id if page else seen
             if not member.caught_up():
                 return False
@@ -275,9 +275,18 @@ class Room:
                 return False
             if self._changes != changes:
                 member.send(member.encode([self._state(member, None)]))
-            member.send(_encode_replay(member, self._log.read(self.name, seen, MAX_MESSAGES)))
+            page = self._log.read(self.name, seen, MAX_MESSAGES)
+            member.send(self._catch_up(member, seen, page))
+            if not page and seen < self._newest:
+                member.send(member.encode([Gap(self.name, seen, self._newest + 1)]))
             self._admit(member)
         return True
+
+    def _catch_up(self, member: Member, seen: int, page: list[Msg]) -> bytes:
+        """Encodes a page that follows id `seen`, with a gap before it if some was dropped meanwhile."""
+        dropped = page and page[0].id > seen + 1
+        gap = member.encode([Gap(self.name, seen, page[0].id)]) if dropped else b""
+        return gap + _encode_replay(member, page)
 
     def show(self, member: Member, re: int | None) -> None:
         """Tells `member`, who is in the room, its state."""
@@ -353,10 +362,9 @@ class Room:
         """Tells the members who came or went: at once in a small room, else when presence is flushed."""
         if count > SMALL_ROOM or self._came or self._went:
             here, there = (self._came, self._went) if joined else (self._went, self._came)
-            if name in there:
-                del there[name]
-            else:
-                here[name] = None
+            # Both are told where one came and went: those who came in between know of one, not of the other.
+            there.pop(name, None)
+            here[name] = None
             return
         came, went = ([name], []) if joined else ([], [name])
         self._broadcast(Presence(room=self.name, joined=came, left=went, count=count))
@@ -375,6 +383,7 @@ class Room:
         """Tells the members, but for those who were `told`, that `member` is no longer called `old`."""
         with self._settled():
             self._changes += 1
+            self._went.pop(member.name, None)
             if old in self._came:
                 del self._came[old]
                 self._came[member.name] = None

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Frames = Sequence[ClientFrame | Fault]
+
 # An idle client costs the bytes it could be sending: a read is small until the client fills it.
 SMALL_READ = 4096
 LARGE_READ = 64 * 1024
@@ -125,8 +127,7 @@ class Session:
             _tune(self._sock)
             self._server.admission.admit(self.address)
             admitted = True
-            if self._shake_hands():
-                self._serve()
+            self._serve()
         except Refused as refusal:
             self._end(Error(code=refusal.code, text=str(refusal), fatal=True))
         except Exception:
@@ -136,13 +137,16 @@ class Session:
             self._close(admitted)
 
     def _serve(self) -> None:
+        frames = self._shake_hands()
         size = SMALL_READ
-        while self._ending is None and (data := self._receive(size)):
+        while frames is not None:
+            self._act(frames)
+            data = self._receive(size) if self._ending is None else b""
             if len(data) == size:
                 size = LARGE_READ
             elif len(data) < SMALL_READ:
                 size = SMALL_READ
-            self._act(self._reader.feed(data))
+            frames = self._reader.feed(data) if data else None
 
     def _receive(self, size: int) -> bytes:
         """Returns what the client sent, at most `size` bytes; nothing once the connection has ended."""
@@ -157,45 +161,39 @@ class Session:
 
     # Coming in
 
-    def _shake_hands(self) -> bool:
-        """Reads up to the first frame and acts on it; returns whether the client is in."""
+    def _shake_hands(self) -> Frames | None:
+        """Reads up to the first frame and acts on it; returns what came behind it, None if that was all."""
         received = 0
         while self._ending is None and received < MAX_HANDSHAKE:
             data = self._receive(MAX_HANDSHAKE - received if received else SMALL_READ)
             if not data:
-                return False
+                return None
             received += len(data)
             if frames := self._reader.feed(data):
-                self._enter(frames[0])
-                self._act(frames[1:])
-                return True
+                return frames[1:] if self._enter(frames[0]) else None
         self._end(Error(code="too-long", text=f"the first {MAX_HANDSHAKE} bytes hold no hello", fatal=True))
-        return False
+        return None
 
-    def _enter(self, frame: ClientFrame | Fault) -> None:
-        if isinstance(frame, Fault):
-            raise Refused(frame.code, frame.text)
-        if not isinstance(frame, Hello):
-            raise Refused("bad-frame", "the first frame must be a hello")
-        if frame.v != VERSION:
-            raise Refused("unsupported-version", f"this server speaks version {VERSION}")
-        name = check_name(frame.name)
-        wanted = {LOBBY: None} if frame.rooms is UNSET else frame.rooms
-        rooms = {check_room(room): after for room, after in wanted.items()}
-        if len(rooms) > MAX_ROOMS_JOINED:
-            raise Refused("forbidden", f"at most {MAX_ROOMS_JOINED} rooms at once")
-        self._server.hub.claim(self, name)
+    def _enter(self, frame: ClientFrame | Fault) -> bool:
+        """Acts on the first frame; returns whether the client is in."""
+        try:
+            hello, name, rooms = _check_hello(frame)
+            self._server.hub.claim(self, name)
+        except Refused as refusal:
+            number = frame.re if isinstance(frame, Fault) else frame.n
+            self._end(Error(code=refusal.code, text=str(refusal), re=number, fatal=True))
+            return False
         threading.current_thread().name = f"client-{name}"
-        log.info(
-            "%s came from %s (%s)",
-            name,
-            self.address,
-            one_line(frame.agent or "no agent")[:64],
-            extra={"client": name, "address": self.address},
-        )
-        self.send_frame(self._welcome(frame))
+        extra = {"client": name, "address": self.address}
+        agent = one_line(hello.agent or "no agent")[:64]
+        log.info("%s came from %s (%s)", name, self.address, agent, extra=extra)
+        self.send_frame(self._welcome(hello))
         for room, after in rooms.items():
-            self._enter_room(room, after, frame.backlog, None)
+            try:
+                self._enter_room(room, after, hello.backlog, None)
+            except Refused as refusal:
+                self._refuse(refusal, hello)
+        return True
 
     def _welcome(self, hello: Hello) -> Welcome:
         config = self._server.config
@@ -211,7 +209,7 @@ class Session:
 
     # Acting on frames
 
-    def _act(self, frames: Sequence[ClientFrame | Fault]) -> None:
+    def _act(self, frames: Frames) -> None:
         """Acts on frames in order, as fast as the client's rate allows."""
         if self._bucket is None:
             self._perform(frames)
@@ -226,7 +224,7 @@ class Session:
                 self._server.stopping.wait(self._bucket.wait())
                 self.heard = time.monotonic()
 
-    def _perform(self, frames: Sequence[ClientFrame | Fault]) -> None:
+    def _perform(self, frames: Frames) -> None:
         says: list[Say] = []
         for frame in frames:
             if type(frame) is Say:
@@ -289,11 +287,11 @@ class Session:
             if self._ending is not None:
                 break
             try:
+                if say.nonce is not None:
+                    _check_nonce(say.nonce)
+                    nonced = True
                 room = self.rooms.get(name) or self._joined(name)
                 check_text(say.text)
-                if say.nonce is not None:
-                    nonced = True
-                    _check_nonce(say.nonce)
             except Refused as refusal:
                 self._refuse(refusal, say)
                 continue
@@ -311,9 +309,9 @@ class Session:
         return room
 
     def _tell(self, frame: Tell) -> None:
-        check_text(frame.text)
         if frame.nonce is not None:
             _check_nonce(frame.nonce)
+        check_text(frame.text)
         at = self._server.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
         if frame.nonce is not None:
             self.send_frame(Ack(nonce=frame.nonce, at=at, re=frame.n))
@@ -464,6 +462,20 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     Pong: Session._pong,
     Leave: Session._bye,
 }
+
+
+def _check_hello(frame: ClientFrame | Fault) -> tuple[Hello, str, dict[str, int | None]]:
+    """Returns the hello that the first frame must be, the name and the rooms it asks for."""
+    if isinstance(frame, Fault):
+        raise Refused(frame.code, frame.text)
+    if not isinstance(frame, Hello):
+        raise Refused("bad-frame", "the first frame must be a hello")
+    if frame.v != VERSION:
+        raise Refused("unsupported-version", f"this server speaks version {VERSION}")
+    wanted = {LOBBY: None} if frame.rooms is UNSET else frame.rooms
+    if len(wanted) > MAX_ROOMS_JOINED:
+        raise Refused("forbidden", f"at most {MAX_ROOMS_JOINED} rooms at once")
+    return frame, check_name(frame.name), {check_room(room): after for room, after in wanted.items()}
 
 
 def _check_nonce(nonce: str) -> None:
