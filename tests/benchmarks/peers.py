@@ -1,0 +1,172 @@
+"""The servers that are measured: how each is started, and how one speaks to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.load import PAYLOAD, Speech
+
+START_SECONDS = 15.0
+STOP_SECONDS = 10.0
+
+_NGIRCD = """[Global]
+Name = irc.example.org
+Info = benchmark
+Listen = 127.0.0.1
+Ports = {port}
+[Limits]
+MaxConnections = 0
+MaxConnectionsIP = 0
+MaxJoins = 0
+MaxPenaltyTime = 0
+[Options]
+DNS = no
+Ident = no
+PAM = no
+"""
+_MOSQUITTO = """listener {port} 127.0.0.1
+allow_anonymous true
+max_queued_messages 1000000
+"""
+
+# MQTT 3.1.1, sections 3.1 CONNECT (no client id, clean session), 3.8 SUBSCRIBE to "b", 3.3 PUBLISH at QoS 0.
+_MQTT = Speech(
+    hello=bytes([0x10, 12, 0, 4]) + b"MQTT" + bytes([4, 2, 0, 0, 0, 0]),
+    ready=bytes([0x20, 2]),
+    join=bytes([0x82, 6, 0, 1, 0, 1]) + b"b" + bytes([0]),
+    joined=bytes([0x90, 3]),
+    prefix=bytes([0x30, 3 + PAYLOAD, 0, 1]) + b"b",
+    suffix=b"",
+)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server.
+
+    Attributes:
+        name: what it is called in the report.
+        tool: the program it needs.
+        arguments: of the program, with ``{port}`` and ``{config}``.
+        speech: how one speaks to it.
+        config: what is in its configuration file, with ``{port}``.
+    """
+
+    name: str
+    tool: str
+    arguments: tuple[str, ...]
+    speech: Speech
+    config: str = ""
+
+    @property
+    def path(self) -> str | None:
+        """Where the program is; None if it is not installed."""
+        return shutil.which(self.tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+PEERS = (
+    Peer(
+        "chatctl",
+        sys.executable,
+        ("-m", "chatctl", "serve", "--port={port}", "--ephemeral", "--rate=0", "--max-per-ip=0"),
+        Speech(
+            hello=b'{"t":"hello","v":1,"name":"b{i}","backlog":0}\n',
+            ready=b'"t":"room"',
+            prefix=b'{"t":"say","text":"',
+            suffix=b'"}\n',
+        ),
+    ),
+    Peer("ncat --chat", "ncat", ("-lk", "--chat", "-m", "20000", "127.0.0.1", "{port}"), Speech()),
+    Peer(
+        "nats-server",
+        "nats-server",
+        ("-a", "127.0.0.1", "-p", "{port}"),
+        Speech(
+            hello=b'CONNECT {"verbose":false,"pedantic":false,"echo":false}\r\nSUB b 1\r\nPING\r\n',
+            ready=b"PONG",
+            prefix=b"PUB b %d\r\n" % PAYLOAD,
+            suffix=b"\r\n",
+        ),
+    ),
+    Peer(
+        "ngircd",
+        "ngircd",
+        ("-n", "-f", "{config}"),
+        Speech(
+            hello=b"NICK b{i}\r\nUSER b 0 * :b\r\n",
+            ready=b" 001 ",
+            join=b"JOIN #b\r\n",
+            joined=b" 366 ",
+            prefix=b"PRIVMSG #b :",
+            suffix=b"\r\n",
+        ),
+        _NGIRCD,
+    ),
+    Peer("mosquitto", "mosquitto", ("-c", "{config}"), _MQTT, _MOSQUITTO),
+)
+
+
+@contextmanager
+def running(peer: Peer) -> Iterator[tuple[tuple[str, int], int]]:
+    """Runs a server on a free port; yields its address and its process id.
+
+    Raises:
+        RuntimeError: it does not start.
+    """
+    address = ("127.0.0.1", _free_port())
+    with tempfile.TemporaryDirectory() as directory:
+        config = Path(directory) / "config"
+        config.write_text(peer.config.format(port=address[1]))
+        arguments = [word.format(port=address[1], config=config) for word in peer.arguments]
+        process = subprocess.Popen(
+            [str(peer.path), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            _wait_until_it_listens(peer, process, address)
+            yield address, process.pid
+        finally:
+            _stop(process)
+
+
+def memory(pid: int) -> int:
+    """Returns the resident bytes of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+def _wait_until_it_listens(peer: Peer, process: subprocess.Popen[bytes], address: tuple[str, int]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if _listens(address[1]):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"{peer.name} does not start")
+
+
+def _listens(port: int) -> bool:
+    """Looks without connecting: ncat ends when its first client is gone before it was accepted."""
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
