@@ -132,13 +132,21 @@ def serve(
         max_per_ip=max_per_ip,
         motd=motd,
     )
+
+    def started(host: str, port: int) -> None:
+        _print_address(host, port)
+        _say_what_is_kept(data, ephemeral=ephemeral)
+
     handler = logs.configure(log_level.value, as_json=log_json)
     try:
-        _say_what_is_kept(data, ephemeral=ephemeral)
         with _told_in_one_line():
-            server.run(config, _print_address)
+            server.run(config, started)
     finally:
         handler.close()
+
+
+def _print_address(host: str, port: int) -> None:
+    typer.echo(f"listening on [{host}]:{port}" if ":" in host else f"listening on {host}:{port}")
 
 
 def _say_what_is_kept(data: Path | None, *, ephemeral: bool) -> None:
@@ -150,10 +158,6 @@ def _say_what_is_kept(data: Path | None, *, ephemeral: bool) -> None:
         log.warning("--data is not used yet: messages are kept in memory, and gone when the server stops")
     elif not ephemeral:
         log.info("messages are kept in memory, and gone when the server stops")
-
-
-def _print_address(host: str, port: int) -> None:
-    typer.echo(f"listening on [{host}]:{port}" if ":" in host else f"listening on {host}:{port}")
 
 
 @app.command()

@@ -25,7 +25,8 @@ from chatctl.messages import (
 )
 
 _encoder = msgspec.json.Encoder()
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+# Possessive, and content with a string that does not end: else a line of quotes takes quadratic time.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?')
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 F = TypeVar("F")
@@ -163,6 +164,9 @@ class Language(Generic[F]):
             value = json.loads(line.decode(), parse_constant=_no_constant, parse_int=_whole)
         except ValueError:
             return Fault("bad-frame", reason)
+        if isinstance(value, dict):
+            # No key that is known has a lone surrogate, and those that are not are ignored.
+            value = {key: item for key, item in value.items() if _is_text(key)}
         try:
             return cast(F, msgspec.convert(value, type=self._union))
         except msgspec.ValidationError as error:

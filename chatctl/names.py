@@ -14,6 +14,7 @@ from chatctl.errors import Refused
 
 MAX_NAME = 32  # characters
 MAX_ROOM = 48  # characters
+MAX_DECOMPOSED = 4  # characters that NFC makes one of, at most; much longer ones take long to bring to NFC
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 # Letters and marks that show nothing (Default_Ignorable_Code_Point), so that they could hide in a name.
@@ -43,6 +44,8 @@ def check_room(room: str) -> str:
 
 
 def _check(value: str, what: str, limit: int) -> str:
+    if len(value) > limit * MAX_DECOMPOSED:
+        raise Refused(f"bad-{what}", f"a {what} has 1 to {limit} characters")
     if not _PLAIN.match(value):
         value = unicodedata.normalize("NFC", value)
         for place, character in enumerate(value):
@@ -78,6 +81,11 @@ def skeleton(name: str) -> str:
     prototypes = _ascii_prototypes() if name.isascii() else _prototypes()
     decomposed = unicodedata.normalize("NFD", _nfkc(name))
     return unicodedata.normalize("NFD", "".join(prototypes.get(c, c) for c in decomposed)).casefold()
+
+
+def prepare() -> None:
+    """Reads the table of look-alikes: when it is first needed there may be no descriptor to read it by."""
+    _prototypes()
 
 
 def _nfkc(name: str) -> str:

@@ -144,7 +144,7 @@ def test_two_senders_see_one_order(server: RunningServer) -> None:
         for talker in talkers:
             talker.start()
         heard = three.messages(4000)
-        own = []
+        own: list[dict[str, Any]] = []
         while len(own) < 4000:
             frame = one.receive()
             assert frame is not None

@@ -14,7 +14,7 @@ from chatctl.errors import Refused
 from chatctl.history.memory import MemoryLog
 from chatctl.history.nonces import RecentNonces
 from chatctl.messages import LOBBY, Kind, Members, RoomLine, Rooms, Told
-from chatctl.names import fold, skeleton
+from chatctl.names import MAX_DECOMPOSED, MAX_NAME, fold, skeleton
 from chatctl.server.room import Member, Room
 
 MAX_ROOMS = 1_000
@@ -152,7 +152,7 @@ class Hub:
         with self._lock:
             if nonce is not None and (first := self._told.get(sender.author, nonce, now)) is not None:
                 return first
-            receiver = self._people.get(fold(to))
+            receiver = self._people.get(fold(to[: MAX_NAME * MAX_DECOMPOSED]))
             if receiver is None:
                 raise Refused("no-such-user", "nobody here has that name")
             if nonce is not None:

@@ -5,12 +5,14 @@ Lines are written on a thread of their own, so that a terminal or pipe that take
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import queue
-import sys
 import threading
 import time
 from contextlib import suppress
+from typing import TextIO, cast
 
 import msgspec
 
@@ -19,6 +21,7 @@ from chatctl.text import one_line
 CAPACITY = 10_000  # lines that may wait to be written
 CLOSE_SECONDS = 1.0
 
+_STDERR = 2
 _EXTRAS = ("client", "address", "reason")
 
 
@@ -37,20 +40,43 @@ def configure(level: str, *, as_json: bool) -> BackgroundHandler:
 
 
 def _target(*, as_json: bool) -> logging.Handler:
-    if not as_json and sys.stderr.isatty():
+    stream = _StandardError()
+    if not as_json and stream.isatty():
         from rich.console import Console
         from rich.highlighter import NullHighlighter
         from rich.logging import RichHandler
 
-        console = Console(stderr=True)
+        console = Console(file=cast("TextIO", stream))
         handler: logging.Handler = RichHandler(
             console=console, show_path=False, markup=False, highlighter=NullHighlighter()
         )
         handler.setFormatter(_Plain("%(message)s"))
         return handler
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(_Json() if as_json else _Plain("%(asctime)s %(levelname)s %(message)s"))
     return handler
+
+
+class _StandardError(io.TextIOBase):
+    """Standard error without a buffer: `sys.stderr` has one with a lock, which Python waits for at its end.
+
+    What cannot be written, because standard error is closed or broken, is dropped: there is nobody to tell.
+    """
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return os.isatty(_STDERR)
+
+    def fileno(self) -> int:
+        return _STDERR
+
+    def write(self, text: str) -> int:
+        data = text.encode(errors="backslashreplace")
+        with suppress(OSError):
+            while data:
+                data = data[os.write(_STDERR, data) :]
+        return len(text)
 
 
 class _Plain(logging.Formatter):
@@ -108,10 +134,11 @@ class BackgroundHandler(logging.Handler):
 
     def _run(self) -> None:
         while (record := self._records.get()) is not None:
-            self._target.handle(record)
+            # Not handle(): its lock would be held while writing waits, and logging takes it when Python ends.
+            self._target.emit(record)
             if self._dropped and self._records.empty():
                 lost, self._dropped = self._dropped, 0
-                self._target.handle(_warning(f"{lost} lines could not be logged in time"))
+                self._target.emit(_warning(f"{lost} lines could not be logged in time"))
 
     def close(self) -> None:
         """Writes what waits, for at most a second, and ends the thread."""

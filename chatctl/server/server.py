@@ -14,11 +14,12 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 
+from chatctl import names
 from chatctl.errors import ListenError
 from chatctl.framing import encode
 from chatctl.history.memory import MemoryLog
@@ -114,6 +115,7 @@ class Server:
         self.drainer.start()
         self._keeper.start()
         self._acceptor.start()
+        names.prepare()
 
     def stop(self) -> None:
         """Takes leave of everybody and ends all threads; does nothing the second time."""
@@ -233,26 +235,50 @@ def run(config: Config, started: Callable[[str, int], None]) -> None:
     Raises:
         ListenError: the port cannot be opened.
     """
-    signals: SimpleQueue[int] = SimpleQueue()
-
-    def on_signal(number: int, _: object) -> None:
-        if not signals.empty() or server.stopping.is_set():
-            os._exit(128 + number)
-        signals.put(number)
-
     server = Server(config)
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    with _signals() as caught:
+        try:
+            server.start()
+            if not is_loopback(server.address[0]):
+                log.warning("whoever can reach this server can join and read: no keys and no encryption yet")
+            started(*server.address)
+            log.info("stopping: %s", signal.Signals(caught.get()).name)
+        finally:
+            server.stop()
+
+
+@contextmanager
+def _signals() -> Iterator[SimpleQueue[int]]:
+    """Catches SIGINT and SIGTERM: the first one is in the queue, a second one ends the process at once.
+
+    The system may give a signal to any thread, while Python runs handlers in the main thread alone, once that
+    happens to run. So the number goes through a socket to a thread that does nothing else.
+    """
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    caught: SimpleQueue[int] = SimpleQueue()
+
+    def watch() -> None:
+        for received in iter(lambda: ours.recv(1), b""):
+            if caught_before.acquire(blocking=False):
+                caught.put(received[0])
+            else:
+                os._exit(128 + received[0])
+
+    caught_before = threading.Lock()
+    watcher = threading.Thread(target=watch, name="signals", daemon=True)
+    watcher.start()
+    previous = signal.set_wakeup_fd(theirs.fileno())
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        server.start()
-        if not is_loopback(server.address[0]):
-            log.warning("whoever can reach this server can join and read: no keys and no encryption yet")
-        started(*server.address)
-        number = signals.get()
-        log.info("stopping: %s", signal.Signals(number).name)
+        yield caught
     finally:
-        server.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(previous)
+        theirs.close()
+        watcher.join()
+        ours.close()
 
 
 def open_listener(host: str, port: int) -> socket.socket:

@@ -1,0 +1,166 @@
+"""The chat without an input line: where standard input or standard output is no terminal.
+
+One thread reads what is to be said, the main thread what the others say. What is piped in is said literally;
+what is typed (``chatctl join | tee log``) may be a command.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from chatctl import commands
+from chatctl.client.conversation import Conversation
+from chatctl.client.screen import Paint, TerminalPainter, paint_plain
+from chatctl.commands import UsageError
+from chatctl.errors import ChatError, ConnectionFailed, Refused
+from chatctl.messages import Ack, Error, Frame, ServerFrame
+from chatctl.text import MAX_TEXT, one_line
+
+READ_BYTES = 64 * 1024
+IN_FLIGHT = 64  # posts sent before the first of them is acked
+BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
+
+
+class Pipe:
+    """Line mode.
+
+    Args:
+        conversation: connected.
+        typed: someone types the lines: commands work, what they say is shown in its place, and a line that
+            is refused is no failure.
+    """
+
+    def __init__(self, conversation: Conversation, *, typed: bool) -> None:
+        self._conversation = conversation
+        self._client = conversation.client
+        self._typed = typed
+        self._paint = _choose_paint()
+        self._lock = threading.Lock()  # guards the conversation and standard output
+        self._refused = False
+        self._unwritable: OSError | None = None
+
+    def run(self) -> int:
+        """Says every line, and shows what the others say, until the lines end or the server goes.
+
+        Returns:
+            The exit code: 1 if something was not said.
+
+        Raises:
+            ChatError: the server went away, or standard output takes no more.
+        """
+        # A daemon, since nothing wakes a thread that waits for input. It reads by os.read, so that it holds
+        # no lock of sys.stdin when the interpreter ends.
+        threading.Thread(target=self._say_all, name="stdin", daemon=True).start()
+        try:
+            self._show(self._client.welcome)
+            for event in self._client.events():
+                self._receive(event)
+        except ConnectionFailed:
+            for post in self._client.unacked.values():
+                _complain(f"not delivered: {post.text}")
+            raise
+        if self._unwritable and not isinstance(self._unwritable, BrokenPipeError):
+            raise ChatError(f"cannot write: {self._unwritable.strerror}")
+        return BROKEN_PIPE if self._unwritable else int(self._refused)
+
+    # Showing
+
+    def _receive(self, event: ServerFrame) -> None:
+        with self._lock:
+            for shown in self._conversation.receive(event):
+                if isinstance(shown, Error):
+                    self._refuse(shown.text)
+                elif self._typed or not isinstance(event, Ack):
+                    self._show(shown)
+
+    def _show(self, event: Frame) -> None:
+        if sys.stdout is None or self._unwritable:
+            return
+        try:
+            sys.stdout.write(self._paint(event, self._conversation.view))
+            sys.stdout.flush()
+        except OSError as error:
+            self._unwritable = error
+            # What is still buffered would be tried again, and fail with a traceback, when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._client.close()
+
+    def _refuse(self, text: str) -> None:
+        self._refused = not self._typed
+        _complain(text)
+
+    # Saying
+
+    def _say_all(self) -> None:
+        """Says what standard input holds, then leaves; the target of its thread."""
+        # Once the connection is over the main thread tells; there is nobody to say anything to.
+        with suppress(ConnectionFailed):
+            for number, line in enumerate(_lines(_read_stdin, MAX_TEXT), 1):
+                # What the thread has ready must not grow with what is piped in.
+                if not self._client.wait_acked(IN_FLIGHT - 1) or not self._take(number, line):
+                    break
+            self._client.wait_acked()
+            self._client.leave()
+
+    def _take(self, number: int, line: str) -> bool:
+        """Says or does what is in line `number`; returns whether to go on."""
+        try:
+            if self._typed:
+                return self._perform(line)
+            if line:
+                self._client.say(line, self._conversation.room)
+        except (UsageError, Refused) as error:
+            self._refuse(str(error) if self._typed else f"line {number}: {error}")
+        return True
+
+    def _perform(self, line: str) -> bool:
+        action = commands.parse(line)
+        if isinstance(action, commands.Quit):
+            return False
+        if action is not None:
+            with self._lock:
+                for shown in self._conversation.perform(action):
+                    self._show(shown)
+        return True
+
+
+def _choose_paint() -> Paint:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # A terminal that knows no arrows gets question marks.
+    if sys.stdout is not None and sys.stdout.isatty():
+        return TerminalPainter(lambda: os.get_terminal_size(sys.stdout.fileno()).columns)
+    return paint_plain
+
+
+def _complain(text: str) -> None:
+    print(f"chatctl: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _read_stdin() -> bytes:
+    return os.read(sys.stdin.fileno(), READ_BYTES) if sys.stdin is not None else b""
+
+
+def _lines(read: Callable[[], bytes], limit: int) -> Iterator[str]:
+    r"""Yields lines without their ends, ``\n`` or ``\r\n``; what is not UTF-8 is replaced.
+
+    Args:
+        read: returns some bytes more, none at the end.
+        limit: bytes of a line that are of use; one that is longer comes cut, but longer than this.
+    """
+    tail = b""
+    while data := read():
+        *whole, tail = (tail + data).split(b"\n")
+        yield from (_decode(line) for line in whole)
+        # One byte more than too long, as the last one may be a carriage return.
+        tail = tail[: limit + 2]
+    if tail:
+        yield _decode(tail)
+
+
+def _decode(line: bytes) -> str:
+    return line.removesuffix(b"\r").decode(errors="replace")

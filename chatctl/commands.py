@@ -1,0 +1,277 @@
+"""Slash commands: one table, from which come parsing, help and completion. Knows no terminal and no sockets.
+
+A line is turned into an action by `parse`; whoever reads lines from people acts on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import takewhile
+from typing import Literal
+
+from msgspec import Struct
+
+from chatctl.errors import ChatError
+from chatctl.text import one_line
+
+MAX_WORD_SHOWN = 32  # characters of an unknown command that its error repeats
+
+
+class UsageError(ChatError):
+    """A line that cannot be acted on as it was typed."""
+
+    code = "bad-text"
+
+
+# What a line may ask for
+
+
+class Say(Struct, frozen=True):
+    """Say `text` in the room."""
+
+    text: str
+
+
+class Help(Struct, frozen=True):
+    """List the commands."""
+
+
+class Nick(Struct, frozen=True):
+    """Take another name."""
+
+    name: str
+
+
+class Me(Struct, frozen=True):
+    """Say what one does."""
+
+    text: str
+
+
+class Msg(Struct, frozen=True):
+    """Send a private message."""
+
+    name: str
+    text: str
+
+
+class Reply(Struct, frozen=True):
+    """Answer the last private message."""
+
+    text: str
+
+
+class Who(Struct, frozen=True):
+    """Show who is in `room`, or in the room one is in."""
+
+    room: str = ""
+
+
+class Rooms(Struct, frozen=True):
+    """List the rooms."""
+
+
+class Join(Struct, frozen=True):
+    """Enter `room`."""
+
+    room: str
+
+
+class Part(Struct, frozen=True):
+    """Leave `room`, or the room one is in."""
+
+    room: str = ""
+
+
+class Topic(Struct, frozen=True):
+    """Set the topic; show it if `text` is empty."""
+
+    text: str = ""
+
+
+class Clear(Struct, frozen=True):
+    """Clear the screen."""
+
+
+class Quit(Struct, frozen=True):
+    """Leave the chat."""
+
+
+Action = Say | Help | Nick | Me | Msg | Reply | Who | Rooms | Join | Part | Topic | Clear | Quit
+
+
+# The table
+
+
+class Argument(Struct, frozen=True):
+    """What a command takes.
+
+    Attributes:
+        label: what help calls it.
+        needs: what is said where it is missing.
+        optional: it may be left out.
+        rest: it is the rest of the line, not one word.
+        completes: what its beginning can be completed to.
+    """
+
+    label: str
+    needs: str = ""
+    optional: bool = False
+    rest: bool = False
+    completes: Literal["names", "rooms", ""] = ""
+
+
+class Command(Struct, frozen=True):
+    """One row: what is typed after the slash, the action it makes, what that takes, and one line of help."""
+
+    name: str
+    action: Callable[..., Action]
+    arguments: tuple[Argument, ...]
+    help: str
+
+    @property
+    def usage(self) -> str:
+        """How it is typed, as help shows it."""
+        labels = (f"[{a.label}]" if a.optional else a.label for a in self.arguments)
+        return " ".join([f"/{self.name}", *labels])
+
+
+_NEW_NAME = Argument("NAME", "needs a name")
+_NAME = Argument("NAME", "needs a name", completes="names")
+_TEXT = Argument("TEXT", "needs a text", rest=True)
+_TOPIC = Argument("TEXT", optional=True, rest=True)
+_ROOM = Argument("ROOM", "needs a room", completes="rooms")
+_ANY_ROOM = Argument("ROOM", optional=True, completes="rooms")
+
+COMMANDS = (
+    Command("help", Help, (), "list the commands"),
+    Command("nick", Nick, (_NEW_NAME,), "take another name"),
+    Command("me", Me, (_TEXT,), "say what you do: /me waves"),
+    Command("msg", Msg, (_NAME, _TEXT), "send a private message"),
+    Command("reply", Reply, (_TEXT,), "answer the last private message"),
+    Command("who", Who, (_ANY_ROOM,), "show who is in the room"),
+    Command("rooms", Rooms, (), "list the rooms"),
+    Command("join", Join, (_ROOM,), "enter a room, or go to one you are in"),
+    Command("part", Part, (_ANY_ROOM,), "leave the room"),
+    Command("topic", Topic, (_TOPIC,), "show or set the room's topic"),
+    Command("clear", Clear, (), "clear the screen"),
+    Command("quit", Quit, (), "leave the chat; exit does too"),
+)
+_BY_NAME = {command.name: command for command in COMMANDS}
+
+
+def help_text() -> str:
+    """Returns the commands, one a line, and what else can be typed."""
+    rows = [(command.usage, command.help) for command in COMMANDS]
+    rows.append(("//TEXT", "say TEXT with one slash in front"))
+    width = max(len(usage) for usage, _ in rows)
+    return "\n".join(f"{usage:{width}}  {help_}" for usage, help_ in rows)
+
+
+def parse(line: str) -> Action | None:
+    """Returns what a typed line, without its line end, asks for; None for a blank one.
+
+    Raises:
+        UsageError: there is no such command, or it lacks an argument.
+    """
+    stripped = line.strip()
+    if not stripped:
+        return None
+    if stripped == "exit":
+        return Quit()
+    if not line.startswith("/"):
+        return Say(line)
+    if line.startswith("//"):
+        return Say(line[1:])
+    word, rest = _split(line[1:])
+    command = _BY_NAME.get(word.lower())
+    if command is None:
+        raise UsageError(f"there is no /{one_line(word[:MAX_WORD_SHOWN])}; /help lists the commands")
+    return command.action(*_arguments(command, rest))
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Returns the first word, and what follows the white space after it."""
+    word = text.split(maxsplit=1)[0] if text[:1].strip() else ""
+    return word, text[len(word) :].strip()
+
+
+def _arguments(command: Command, rest: str) -> list[str]:
+    """Returns the values for a command's action.
+
+    Raises:
+        UsageError: an argument is missing, or there is one too many.
+    """
+    values: list[str] = []
+    for argument in command.arguments:
+        value, rest = (rest, "") if argument.rest else _split(rest)
+        if value:
+            values.append(value)
+        elif not argument.optional:
+            raise UsageError(f"{command.usage}: {argument.needs}")
+    # Whoever types more than a command without arguments needs (/quit bye all) is understood all the same.
+    if rest and command.arguments:
+        raise UsageError(f"{command.usage}: a {command.arguments[-1].label.lower()} has no spaces")
+    return values
+
+
+# Completion
+
+
+class Completion(Struct, frozen=True):
+    """What the end of a line may become.
+
+    Attributes:
+        start: where the part that is replaced begins.
+        choices: what may stand there, in order.
+    """
+
+    start: int
+    choices: list[str]
+
+    @property
+    def common(self) -> str:
+        """What all choices begin with."""
+        pairs = zip(min(self.choices, default=""), max(self.choices, default=""), strict=False)
+        return "".join(first for first, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def complete(line: str, names: Iterable[str], rooms: Iterable[str]) -> Completion:
+    """Returns what the last word of `line` may become.
+
+    Args:
+        line: what stands before the cursor.
+        names: of people who may be meant.
+        rooms: that may be meant, without ``#``.
+    """
+    start = max(line.rfind(blank) for blank in " \t\n") + 1
+    word, before = line[start:], line[:start].split()
+    if line.startswith("/") and not line.startswith("//"):
+        choices = _complete_command(word, before, names, rooms)
+    else:
+        choices = _matching(word, names, ": " if not before else " ") if word else []
+    return Completion(start, choices)
+
+
+def _complete_command(word: str, before: list[str], names: Iterable[str], rooms: Iterable[str]) -> list[str]:
+    if not before:
+        return _matching(word, (f"/{command.name}" for command in COMMANDS), " ")
+    command = _BY_NAME.get(before[0][1:].lower())
+    if command is None:
+        return []
+    arguments = command.arguments[len(before) - 1 :] or command.arguments[-1:]
+    if not arguments or (len(before) > len(command.arguments) and not arguments[0].rest):
+        return []
+    argument = arguments[0]
+    if argument.completes == "rooms":
+        prefix = "#" if word.startswith("#") else ""
+        return _matching(word, (prefix + room for room in rooms), "")
+    if argument.completes == "names" or (argument.rest and word):
+        return _matching(word, names, " ")
+    return []
+
+
+def _matching(word: str, candidates: Iterable[str], end: str) -> list[str]:
+    """Returns the candidates that begin with `word`, whatever the case, each followed by `end`."""
+    folded = word.casefold()
+    return [f"{c}{end}" for c in sorted(set(candidates)) if c.casefold().startswith(folded)]

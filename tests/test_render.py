@@ -1,0 +1,234 @@
+"""What people see of an event, on a terminal and in plain lines, and that nobody can make them see more."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.color import Color
+from rich.console import Console
+
+from chatctl.client.render import GREY, PALETTE, ToldTo, View, entry, name_style
+from chatctl.client.screen import TerminalPainter, paint_plain
+from chatctl.messages import (
+    Error,
+    Frame,
+    Gap,
+    Members,
+    Msg,
+    Notice,
+    Pong,
+    Presence,
+    Renamed,
+    RoomLine,
+    Rooms,
+    RoomState,
+    Told,
+    Topic,
+)
+
+ANN = View("ann", "lobby")
+SEVERAL = View("ann", "lobby", several=True)
+AT = 1_700_000_000_000
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+# What must never come out, whoever sent it: controls and what turns the direction of writing.
+HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def drawn(event: Frame, view: View = ANN, width: int = 80) -> list[str]:
+    """Returns the lines a terminal without colours shows."""
+    shown = entry(event, view)
+    if shown is None:
+        return []
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, _environ={})
+    with console.capture() as captured:
+        console.print(shown)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def msg(text: str, name: str = "bob", room: str = "lobby") -> Msg:
+    return Msg(1, AT, room, name, text)
+
+
+def state(count: int, members: list[str], topic: str = "") -> RoomState:
+    return RoomState(room="lobby", topic=topic, count=count, members=members, last=0)
+
+
+def presence(joined: list[str], left: list[str], room: str = "lobby") -> Presence:
+    return Presence(room=room, joined=joined, left=left, count=5)
+
+
+@pytest.mark.parametrize(
+    ("event", "view", "line"),
+    [
+        (msg("hi"), ANN, "22:13  bob: hi"),
+        (Msg(1, AT, "lobby", "bob", "waves", "action"), ANN, "22:13  * bob waves"),
+        (Msg(1, AT, "dev", "bob", "waves", "action"), SEVERAL, "22:13  #dev * bob waves"),
+        (msg("hi", room="dev"), SEVERAL, "22:13  #dev bob: hi"),
+        (msg("hi"), SEVERAL, "22:13  bob: hi"),
+        (Msg(1, 10**300, "lobby", "bob", "hi"), ANN, "--:--  bob: hi"),
+        (Told(AT, "bob", "psst"), ANN, "22:13  bob → you: psst"),
+        (ToldTo(AT, "bob", "psst"), ANN, "22:13  you → bob: psst"),
+        (Told(AT, "bob", "winks", "action"), ANN, "22:13  * bob → you: winks"),
+        (presence(["bob"], []), ANN, "→ bob joined"),
+        (presence([], ["bob", "cat"]), ANN, "← bob, cat left"),
+        (presence(["bob", "ann"], ["cat"], "dev"), SEVERAL, "→ bob joined #dev  ← cat left #dev"),
+        (Renamed("bob", "rob"), ANN, "— bob is now rob"),
+        (Renamed("bob", "ann"), ANN, "— you are now ann"),
+        (Topic("lobby", "cats", "bob", AT), ANN, "— bob set the topic of #lobby: cats"),
+        (Topic("lobby", "", "bob", AT), ANN, "— bob cleared the topic of #lobby"),
+        (Notice("hear hear"), ANN, "— hear hear"),
+        (Error(code="bad-name", text="no such\nname"), ANN, "! no such\\nname"),
+        (Members(names=["ann", "bob"], count=3), ANN, "— 3: ann, bob and 1 more"),
+        (Members(names=["ann"], count=1, room="dev"), ANN, "— 1 in #dev: ann"),
+        (Gap("lobby", 4, 91), ANN, "— … messages 5\u201390 of #lobby are no longer kept …"),
+        (state(1, ["ann"]), ANN, "— in #lobby, nobody else is here"),
+        (state(2, ["ann", "bob"]), ANN, "— in #lobby with 1 other: bob"),
+        (
+            state(4, ["cat", "bob", "ann"], "cats"),
+            ANN,
+            "— in #lobby with 3 others: cat, bob and 1 more — cats",
+        ),
+    ],
+)
+def test_an_event_is_one_line(event: Frame, view: View, line: str) -> None:
+    assert paint_plain(event, view) == f"{line}\n"
+    assert drawn(event, view) == [line]
+
+
+@pytest.mark.parametrize("event", [Pong(), presence(["ann"], []), presence([], [])])
+def test_some_events_show_nothing(event: Frame) -> None:
+    assert paint_plain(event, ANN) == ""
+    assert TerminalPainter(lambda: 80)(event, ANN) == ""
+
+
+def test_rooms_are_a_list() -> None:
+    rooms = Rooms([RoomLine("lobby", 3, "cats", 7), RoomLine("dev", 1, "", 0)])
+    assert paint_plain(rooms, ANN).splitlines() == ["— #lobby (3) — cats", "— #dev (1)"]
+
+
+def test_a_long_list_of_names_is_cut() -> None:
+    names = [f"guest{number}" for number in range(100)]
+    assert paint_plain(presence(names, []), ANN).endswith("guest10, guest11 and 88 more joined\n")
+
+
+def test_further_lines_are_indented_on_a_terminal_and_named_in_plain_lines() -> None:
+    forged = msg("first\n22:13  ann: second\n\nlast")
+    assert drawn(forged) == ["22:13  bob: first", "       22:13  ann: second", "", "       last"]
+    assert paint_plain(forged, ANN).splitlines() == [
+        "22:13  bob: first",
+        "22:13  bob: 22:13  ann: second",
+        "22:13  bob: ",
+        "22:13  bob: last",
+    ]
+
+
+@pytest.mark.parametrize("width", [12, 20, 30, 80])
+def test_what_is_wrapped_never_begins_at_the_left(width: int) -> None:
+    lines = drawn(msg("x" * 200 + " 22:13  ann: I owe bob 10", name="b" * 32), width=width)
+    assert len(lines) > 1
+    assert all(line.startswith("  ") for line in lines[1:])
+    assert all(len(line) <= width for line in lines)
+
+
+def test_wide_characters_are_wrapped_by_their_width() -> None:
+    assert drawn(msg("日本語" * 6), width=30) == [
+        "22:13  bob: 日本語日本語日本語",
+        "       日本語日本語日本語",
+    ]
+
+
+def test_words_stay_whole_if_they_fit() -> None:
+    assert drawn(msg("one two three four"), width=21) == ["22:13  bob: one two", "       three four"]
+    assert drawn(msg("see http://example.org/a/b/c"), width=21)[0] == "22:13  bob: see http:"
+
+
+def test_only_the_name_has_its_colour() -> None:
+    shown = entry(msg("hi"), ANN)
+    assert shown is not None
+    segments = Console(file=io.StringIO(), color_system="256").render(shown)
+    colours = {segment.text: segment.style.color if segment.style else None for segment in segments}
+    assert colours["bob"] == name_style("bob").color
+    assert colours[": hi"] is None
+
+
+def test_markup_is_only_text() -> None:
+    for text in ("[bold]x[/bold]", "[/x]", "[link=http://e]x[/link]", ":smile:", "\\[red]"):
+        assert drawn(msg(text)) == [f"22:13  bob: {text}"]
+
+
+hostile = st.text(st.characters() | st.sampled_from("\x1b\x9b\x07\r\n\u202e\u2066[]\\;m0"), max_size=200)
+
+
+@given(hostile, hostile, hostile)
+def test_nothing_harmful_reaches_a_terminal_or_a_pipe(text: str, name: str, room: str) -> None:
+    events = [
+        Msg(1, AT, room, name, text),
+        Told(AT, name, text, "action"),
+        ToldTo(AT, name, text),
+        Notice(text),
+        Error(code="internal", text=text),
+        Topic(room, text, name, AT),
+        Renamed(name, text),
+        presence([name], [text], room),
+        RoomState(room=room, topic=text, count=3, members=[name], last=1),
+        Members(names=[name, text], count=2, room=room),
+        Rooms([RoomLine(room, 1, text, 1)]),
+        Gap(room, 1, 9),
+    ]
+    paint = TerminalPainter(lambda: 40)
+    for event in events:
+        assert not HARMFUL.search(SGR.sub("", paint(event, SEVERAL)))
+        assert not HARMFUL.search(paint_plain(event, SEVERAL))
+
+
+@given(hostile, hostile)
+def test_every_plain_line_says_whose_it_is(text: str, name: str) -> None:
+    lines = paint_plain(Msg(1, AT, "lobby", name, text), ANN).removesuffix("\n").split("\n")
+    start = lines[0][: len(lines[0]) - len(lines[0].partition(": ")[2])]
+    assert len(lines) == text.count("\n") + 1
+    assert all(line.startswith(start[:7]) for line in lines)
+
+
+# Colours
+
+
+def luminance(number: int) -> float:
+    """Relative luminance (WCAG 2.2) of one of the 256 colours."""
+    channels = [value / 255 for value in Color.from_ansi(number).get_truecolor()]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("number", [*PALETTE, GREY])
+def test_colours_can_be_read_on_black_and_on_white(number: int) -> None:
+    light = luminance(number)
+    assert (light + 0.05) / 0.05 >= 3.8
+    assert 1.05 / (light + 0.05) >= 3.8
+
+
+def test_a_name_has_one_colour_in_any_spelling() -> None:
+    assert name_style("Ann") == name_style("ann") == name_style("\uff21nn")
+    assert len({name_style(f"guest{number}").color for number in range(200)}) == len(PALETTE)
+
+
+def test_no_color_means_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    painted = TerminalPainter(lambda: 80)(msg("hi"), ANN)
+    assert "38;5" not in painted
+    assert SGR.sub("", painted) == "22:13  bob: hi\n"
