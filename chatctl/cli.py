@@ -6,6 +6,7 @@ What a command needs is imported when it runs, so that ``--help`` and ``--versio
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -39,7 +40,15 @@ class LogLevel(StrEnum):
 
 def main() -> None:
     """Runs the command line."""
+    _open_standard_descriptors()
     app(prog_name="chatctl")
+
+
+def _open_standard_descriptors() -> None:
+    """Sees to it that 0, 1 and 2 are taken, so that no socket gets a number that is written to as a log."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 @contextmanager

@@ -503,4 +503,6 @@ def test_the_chat_goes_on_when_the_reader_of_the_log_is_gone() -> None:
 
 def test_the_chat_goes_on_without_standard_error() -> None:
     with running_server(preexec=lambda: os.close(2)) as server:
+        # A socket with that number would get whatever is logged.
+        assert not Path(f"/proc/{server.pid}/fd/2").readlink().name.startswith("socket:")
         assert_chat_goes_on(server)

@@ -61,17 +61,17 @@ class Hub:
         """Gives the name of `member` back."""
         with self._lock:
             self._drop_names(member)
+            member.name = member.author = ""
 
     def _drop_names(self, member: Member) -> None:
         if member.name:
             del self._people[member.author]
             del self._looks[skeleton(member.name)]
-            member.name = member.author = ""
 
     def find(self, name: str) -> Member | None:
         """Returns who is called `name`, in any spelling."""
         with self._lock:
-            return self._people.get(fold(name))
+            return self._people.get(fold(name[: MAX_NAME * MAX_DECOMPOSED]))
 
     # Rooms
 
@@ -149,13 +149,16 @@ class Hub:
         """
         now = self._clock()
         at = int(now * 1000)
-        with self._lock:
-            if nonce is not None and (first := self._told.get(sender.author, nonce, now)) is not None:
+        if nonce is not None:
+            with self._lock:
+                first = self._told.get(sender.author, nonce, now)
+            if first is not None:
                 return first
-            receiver = self._people.get(fold(to[: MAX_NAME * MAX_DECOMPOSED]))
-            if receiver is None:
-                raise Refused("no-such-user", "nobody here has that name")
-            if nonce is not None:
+        receiver = self.find(to)
+        if receiver is None:
+            raise Refused("no-such-user", "nobody here has that name")
+        if nonce is not None:
+            with self._lock:
                 self._told.put(sender.author, nonce, at, now)
         receiver.send(receiver.encode([Told(at, sender.name, text, kind)]))
         return at

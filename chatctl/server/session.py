@@ -64,6 +64,8 @@ CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 1 << 20
+LINGER_PAUSE = 0.01
+_TCP_UNSURE = {1, 4, 11}  # ESTABLISHED, FIN_WAIT1 and CLOSING in Linux' tcp_states.h
 RETRY_SECONDS = 1
 
 
@@ -514,8 +516,18 @@ def _linger(sock: socket.socket) -> None:
         while left > 0 and (seconds := deadline - time.monotonic()) > 0:
             sock.settimeout(seconds)
             data = sock.recv(LARGE_READ)
-            if not data:
-                return
             left -= len(data)
+            # Where a thread was woken by ending its reading, nothing to read does not mean that all is read.
+            if not data and _is_taken(sock):
+                return
+            if not data:
+                time.sleep(LINGER_PAUSE)
     except OSError:
         return  # The client is gone, or stays silent.
+
+
+def _is_taken(sock: socket.socket) -> bool:
+    """Returns whether the client's system has all that was sent, and knows that nothing follows."""
+    if not hasattr(socket, "TCP_INFO"):
+        return True
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] not in _TCP_UNSURE
