@@ -40,7 +40,7 @@ MAX_BATCH = 64 * 1024  # characters of text delivered in one go, unless a single
 MAX_PENDING = 64  # post sets that may wait before those who post more wait too
 MAX_TURNS = 8  # batches one poster delivers before another one may take over
 GATHER_SHARE = 0.2  # of what a delivery took, waited before the next
-MAX_GATHER = 0.005  # seconds
+MAX_GATHER = 0.02  # seconds
 REPLAY_PAGE = 64 * 1024  # characters of text replayed before waiting for the client
 REPLAY_MESSAGES = 100  # messages read from the log at once
 
