@@ -131,8 +131,9 @@ def serve(
 ) -> None:
     """Start a chat server; Ctrl-C stops it."""
     from chatctl.server import logs, server
+    from chatctl.server.config import Config
 
-    config = server.Config(
+    config = Config(
         host=host,
         port=port,
         rate=rate,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chatctl.server.server import Config, Server
+from chatctl.server.config import Config
+from chatctl.server.server import Server
 from tests.helpers import RawClient, RunningServer, running_server, wait_for
 
 

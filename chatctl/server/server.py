@@ -1,4 +1,4 @@
-"""The server as a whole: its configuration, its port, the registry of sessions, and how it stops.
+"""The server as a whole: its port, the registry of sessions, and how it stops.
 
 Stopping is one sequence, and may be asked for at any time and more than once: accept nobody any more, say
 ``bye`` to everybody, give them `FLUSH_SECONDS` to take what was sent, join the threads, end the drainer.
@@ -9,68 +9,35 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import resource
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from queue import SimpleQueue
 
 from chatctl import names
-from chatctl.errors import ListenError
 from chatctl.framing import encode
 from chatctl.history.memory import MemoryLog
-from chatctl.messages import MAX_BACKLOG, MAX_CLIENT_FRAME, MAX_NONCE, Bye, Error, Limits
-from chatctl.names import MAX_NAME, MAX_ROOM
+from chatctl.messages import Bye, Error
 from chatctl.server.access import Admission, is_loopback
+from chatctl.server.config import Config
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
-from chatctl.server.session import MAX_ROOMS_JOINED, RETRY_SECONDS, Session
-from chatctl.text import MAX_TEXT, MAX_TOPIC
+from chatctl.server.session import RETRY_SECONDS, Session, Shared
+from chatctl.server.sockets import open_listener, raise_file_limit
 
 log = logging.getLogger(__name__)
 
 STACK_BYTES = 256 * 1024  # of each thread; pages that are never touched cost nothing
-BACKLOG = 4096  # connections the kernel holds for us until we accept them
 FLUSH_SECONDS = 3.0
 CHECK_SECONDS = 1.0
 COMPLAIN_SECONDS = 60.0
 BACK_OFF_SECONDS = 0.1
 
-_NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _FULL = encode(Error(code="server-full", text="the server is full, try again later", fatal=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """What can be set about a server.
-
-    Attributes:
-        host: address or name to listen on.
-        port: 0 for any free one.
-        rate: frames a second from one client; 0 for no limit.
-        burst: frames one client may send at once after a pause.
-        max_clients: connections in all, at most; 0 for no limit.
-        max_per_ip: connections from one address, at most; 0 for no limit.
-        motd: shown to everyone who comes in.
-        outbox: bytes that may wait for a client which does not read.
-        ping_after: seconds of silence after which a client is pinged.
-        drop_after: seconds of silence after which it is dropped.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 12345
-    rate: float = 10
-    burst: int = 20
-    max_clients: int = 20_000
-    max_per_ip: int = 16
-    motd: str = ""
-    outbox: int = 256 * 1024
-    ping_after: float = 60
-    drop_after: float = 120
+_NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Server:
@@ -81,16 +48,18 @@ class Server:
 
     Attributes:
         address: where it listens, host and port; after `start`.
-        stopping: set once the server is going down.
     """
 
     def __init__(self, config: Config) -> None:
-        self.config = config
-        self.limits = _limits(config)
-        self.hub = Hub(MemoryLog())
-        self.admission = Admission(config.max_clients, config.max_per_ip)
-        self.drainer = Drainer()
-        self.stopping = threading.Event()
+        self._shared = Shared(
+            config=config,
+            hub=Hub(MemoryLog()),
+            admission=Admission(config.max_clients, config.max_per_ip),
+            drainer=Drainer(),
+            stopping=threading.Event(),
+            forget=self._forget,
+        )
+        self._stopping = self._shared.stopping
         self.address = ("", 0)
         self._lock = threading.Lock()
         self._sessions: dict[Session, threading.Thread] = {}
@@ -107,12 +76,13 @@ class Server:
         Raises:
             ListenError: the port cannot be opened.
         """
-        self._listener = open_listener(self.config.host, self.config.port)
+        config = self._shared.config
+        self._listener = open_listener(config.host, config.port)
         self.address = self._listener.getsockname()[:2]
-        _raise_file_limit()
+        raise_file_limit()
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         threading.stack_size(STACK_BYTES)
-        self.drainer.start()
+        self._shared.drainer.start()
         self._keeper.start()
         self._acceptor.start()
         names.prepare()
@@ -123,14 +93,14 @@ class Server:
             if self._listener is None:
                 return
             deadline = time.monotonic() + FLUSH_SECONDS
-            self.stopping.set()
+            self._stopping.set()
             wake_reader(self._listener)
             self._acceptor.join()
             self._listener.close()
             self._listener = None
             self._dismiss(deadline)
             self._keeper.join()
-            self.drainer.stop()
+            self._shared.drainer.stop()
             if self._spare is not None:
                 os.close(self._spare)
 
@@ -152,7 +122,7 @@ class Server:
 
     def _accept(self) -> None:
         assert self._listener is not None
-        while not self.stopping.is_set():
+        while not self._stopping.is_set():
             try:
                 sock, address = self._listener.accept()
             except TimeoutError:
@@ -164,12 +134,12 @@ class Server:
 
     def _not_accepted(self, error: OSError) -> None:
         """Goes on after a connection that could not be accepted."""
-        if self.stopping.is_set() or error.errno == errno.ECONNABORTED:
+        if self._stopping.is_set() or error.errno == errno.ECONNABORTED:
             return
         self._complain(f"cannot accept connections: {error.strerror}")
         if error.errno in _NO_DESCRIPTORS:
             self._turn_away()
-        self.stopping.wait(BACK_OFF_SECONDS)
+        self._stopping.wait(BACK_OFF_SECONDS)
 
     def _turn_away(self) -> None:
         """Uses the spare descriptor to tell the next in the queue that there is no place."""
@@ -183,17 +153,17 @@ class Server:
             self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def _open_session(self, sock: socket.socket, address: str) -> None:
-        session = Session(self, sock, address)
+        session = Session(self._shared, sock, address)
         thread = threading.Thread(target=session.run, name=f"client-{address}", daemon=True)
         with self._lock:
             self._sessions[session] = thread
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:
-            self.forget(session)
+            self._forget(session)
             self._complain(f"cannot serve more connections: {error}")
             _refuse(sock)
-            self.stopping.wait(BACK_OFF_SECONDS)
+            self._stopping.wait(BACK_OFF_SECONDS)
 
     def _complain(self, text: str) -> None:
         """Logs what keeps clients out, at most once a minute."""
@@ -202,7 +172,7 @@ class Server:
             self._complained = now
             log.error("%s", text)
 
-    def forget(self, session: Session) -> None:
+    def _forget(self, session: Session) -> None:
         """Takes `session`, which has ended, off the register."""
         with self._lock:
             self._sessions.pop(session, None)
@@ -210,7 +180,7 @@ class Server:
     # Every second
 
     def _keep(self) -> None:
-        while not self.stopping.wait(CHECK_SECONDS):
+        while not self._stopping.wait(CHECK_SECONDS):
             try:
                 self._check_all()
             except Exception:
@@ -222,7 +192,7 @@ class Server:
         now = time.monotonic()
         for session in sessions:
             session.check(now)
-        self.hub.flush_presence()
+        self._shared.hub.flush_presence()
 
 
 def run(config: Config, started: Callable[[str, int], None]) -> None:
@@ -279,62 +249,6 @@ def _signals() -> Iterator[SimpleQueue[int]]:
         theirs.close()
         watcher.join()
         ours.close()
-
-
-def open_listener(host: str, port: int) -> socket.socket:
-    """Returns a socket that listens on `port` of `host`, which may be a name.
-
-    Raises:
-        ListenError: with one line that says why not, and what to do.
-    """
-    try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError):
-        raise ListenError(f"cannot listen on {host}: there is no such host or address") from None
-    family, _, _, _, address = found[0]
-    both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
-    try:
-        listener = socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)
-    except OSError as error:
-        raise ListenError(_why_not(error, host, port)) from None
-    # Shutting a listener down wakes its accept() on Linux only; elsewhere it looks up every second.
-    listener.settimeout(CHECK_SECONDS)
-    return listener
-
-
-def _why_not(error: OSError, host: str, port: int) -> str:
-    match error.errno:
-        case errno.EADDRINUSE:
-            return f"port {port} of {host} is in use: stop what listens there, or choose another with --port"
-        case errno.EADDRNOTAVAIL:
-            return f"cannot listen on {host}: this machine does not have that address"
-        case errno.EACCES | errno.EPERM:
-            return f"not allowed to listen on port {port}: choose one above 1023 with --port"
-    return f"cannot listen on port {port} of {host}: {error.strerror}"
-
-
-def _limits(config: Config) -> Limits:
-    return Limits(
-        frame=MAX_CLIENT_FRAME,
-        text=MAX_TEXT,
-        topic=MAX_TOPIC,
-        name=MAX_NAME,
-        room=MAX_ROOM,
-        nonce=MAX_NONCE,
-        backlog=MAX_BACKLOG,
-        rooms=MAX_ROOMS_JOINED,
-        outbox=config.outbox,
-        rate=config.rate,
-        burst=config.burst,
-    )
-
-
-def _raise_file_limit() -> None:
-    """Allows as many open files, and so clients, as the system lets this process have."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # macOS gives "unlimited" as the hard limit and refuses it as a soft one.
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _refuse(sock: socket.socket) -> None:

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from msgspec import UNSET
 
@@ -19,6 +19,8 @@ from chatctl.history.memory import Post
 from chatctl.messages import (
     HANDSHAKE_SECONDS,
     LOBBY,
+    MAX_BACKLOG,
+    MAX_CLIENT_FRAME,
     MAX_HANDSHAKE,
     MAX_NONCE,
     VERSION,
@@ -30,6 +32,7 @@ from chatctl.messages import (
     Hello,
     Join,
     Leave,
+    Limits,
     ListRooms,
     Part,
     Ping,
@@ -42,15 +45,15 @@ from chatctl.messages import (
     Welcome,
     Who,
 )
-from chatctl.names import check_name, check_room
-from chatctl.server.access import TokenBucket
+from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
+from chatctl.server import sockets
+from chatctl.server.access import Admission, TokenBucket
+from chatctl.server.config import Config
 from chatctl.server.dialects import native
-from chatctl.server.outbox import Outbox, wake_reader
+from chatctl.server.hub import Hub
+from chatctl.server.outbox import Drainer, Outbox, wake_reader
 from chatctl.server.room import Encode, Member, PostSet, Room
-from chatctl.text import MAX_TOPIC, check_text, one_line
-
-if TYPE_CHECKING:
-    from chatctl.server.server import Server
+from chatctl.text import MAX_TEXT, MAX_TOPIC, check_text, one_line
 
 log = logging.getLogger(__name__)
 
@@ -62,18 +65,35 @@ LARGE_READ = 64 * 1024
 MAX_ROOMS_JOINED = 100
 CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
-LINGER_SECONDS = 1.0
-LINGER_BYTES = 1 << 20
-LINGER_PAUSE = 0.01
-_TCP_UNSURE = {1, 4, 11}  # ESTABLISHED, FIN_WAIT1 and CLOSING in Linux' tcp_states.h
 RETRY_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all sessions of a server share.
+
+    Attributes:
+        config: what was set.
+        hub: the people and rooms.
+        admission: who may come in.
+        drainer: sends what sockets did not take at once.
+        stopping: set once the server is going down.
+        forget: called with a session that has ended.
+    """
+
+    config: Config
+    hub: Hub
+    admission: Admission
+    drainer: Drainer
+    stopping: threading.Event
+    forget: Callable[[Session], None]
 
 
 class Session:
     """One connection, from its acceptance to its end.
 
     Args:
-        server: what all sessions share: configuration, hub, admission, drainer.
+        shared: what all sessions share.
         sock: the accepted socket, blocking; the session closes it.
         address: the client's.
 
@@ -91,7 +111,7 @@ class Session:
         "_pinged",
         "_reader",
         "_reason",
-        "_server",
+        "_shared",
         "_sock",
         "address",
         "author",
@@ -103,17 +123,17 @@ class Session:
         "started",
     )
 
-    def __init__(self, server: Server, sock: socket.socket, address: str) -> None:
-        self._server = server
+    def __init__(self, shared: Shared, sock: socket.socket, address: str) -> None:
+        self._shared = shared
         self._sock = sock
         self.address = address
         self.name = self.author = ""
         self.rooms: dict[str, Room] = {}
         self.encode: Encode = native.encode
         self._reader = native.reader()
-        self._outbox = Outbox(sock, server.drainer, server.config.outbox, self._overflowed)
+        self._outbox = Outbox(sock, shared.drainer, shared.config.outbox, self._overflowed)
         self.send: Callable[[bytes], None] = self._outbox.put
-        config = server.config
+        config = shared.config
         self._bucket = TokenBucket(config.rate, config.burst) if config.rate else None
         self._ending: Error | Bye | None = None
         self._reason = "closed the connection"
@@ -126,8 +146,8 @@ class Session:
         """Serves the client until one side ends it; the target of the session's thread."""
         admitted = False
         try:
-            _tune(self._sock)
-            self._server.admission.admit(self.address)
+            sockets.tune(self._sock)
+            self._shared.admission.admit(self.address)
             admitted = True
             self._serve()
         except Refused as refusal:
@@ -180,7 +200,7 @@ class Session:
         """Acts on the first frame; returns whether the client is in."""
         try:
             hello, name, rooms = _check_hello(frame)
-            self._server.hub.claim(self, name)
+            self._shared.hub.claim(self, name)
         except Refused as refusal:
             number = frame.re if isinstance(frame, Fault) else frame.n
             self._end(Error(code=refusal.code, text=str(refusal), re=number, fatal=True))
@@ -198,13 +218,13 @@ class Session:
         return True
 
     def _welcome(self, hello: Hello) -> Welcome:
-        config = self._server.config
+        config = self._shared.config
         return Welcome(
             v=VERSION,
             name=self.name,
             server=f"chatctl/{chatctl.__version__}",
             session=secrets.token_urlsafe(16),
-            limits=self._server.limits,
+            limits=_limits(config),
             motd=config.motd or None,
             re=hello.n,
         )
@@ -223,7 +243,7 @@ class Session:
             done += taken
             if done < len(frames):
                 # Reading on later is all the punishment: the client's own sending comes to a halt.
-                self._server.stopping.wait(self._bucket.wait())
+                self._shared.stopping.wait(self._bucket.wait())
                 self.heard = time.monotonic()
 
     def _perform(self, frames: Frames) -> None:
@@ -314,7 +334,7 @@ class Session:
         if frame.nonce is not None:
             _check_nonce(frame.nonce)
         check_text(frame.text)
-        at = self._server.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
+        at = self._shared.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
         if frame.nonce is not None:
             self.send_frame(Ack(nonce=frame.nonce, at=at, re=frame.n))
 
@@ -329,7 +349,7 @@ class Session:
             self.rooms[name].show(self, re)
             return
         while self._ending is None:
-            room = self._server.hub.open_room(name)
+            room = self._shared.hub.open_room(name)
             if room.enter(self, after, backlog, re):
                 self.rooms[name] = room
                 return
@@ -339,11 +359,11 @@ class Session:
         room = self._joined(frame.room)
         del self.rooms[room.name]
         room.leave(self, re=frame.n, answer=True)
-        self._server.hub.close_if_unused(room)
+        self._shared.hub.close_if_unused(room)
 
     def _rename(self, frame: Rename) -> None:
         old = self.name
-        self._server.hub.claim(self, check_name(frame.name))
+        self._shared.hub.claim(self, check_name(frame.name))
         log.info("%s is now %s", old, self.name, extra={"client": self.name, "address": self.address})
         threading.current_thread().name = f"client-{self.name}"
         told: set[Member] = set()
@@ -359,10 +379,10 @@ class Session:
 
     def _who(self, frame: Who) -> None:
         room = None if frame.room is None else check_room(frame.room)
-        self.send_frame(self._server.hub.who(room, frame.n))
+        self.send_frame(self._shared.hub.who(room, frame.n))
 
     def _list(self, frame: ListRooms) -> None:
-        self.send_frame(self._server.hub.list_rooms(frame.n))
+        self.send_frame(self._shared.hub.list_rooms(frame.n))
 
     def _ping(self, frame: Ping) -> None:
         self.send_frame(Pong(re=frame.n))
@@ -411,7 +431,7 @@ class Session:
 
     def check(self, now: float) -> None:
         """Pings a client that is silent, and cuts it off if it stays so. To be called every second."""
-        config = self._server.config
+        config = self._shared.config
         silent = now - self.heard
         if not self.name:
             if now - self.started > HANDSHAKE_SECONDS:
@@ -425,27 +445,27 @@ class Session:
             self.send_frame(Ping())
 
     def _leave_rooms(self) -> None:
-        quiet = self._server.stopping.is_set()
+        quiet = self._shared.stopping.is_set()
         for room in self.rooms.values():
             room.leave(self, quiet=quiet)
             if not quiet:
-                self._server.hub.close_if_unused(room)
+                self._shared.hub.close_if_unused(room)
         self.rooms.clear()
 
     def _close(self, admitted: bool) -> None:
         name = self.name
         try:
             self._leave_rooms()
-            self._server.hub.release(self)
+            self._shared.hub.release(self)
             farewell = self.encode([self._ending]) if self._ending else b""
             self._outbox.finish(farewell, FLUSH_SECONDS)
             if self._ending:
-                _linger(self._sock)
+                sockets.linger(self._sock)
         finally:
             self._sock.close()
             if admitted:
-                self._server.admission.release(self.address)
-            self._server.forget(self)
+                self._shared.admission.release(self.address)
+            self._shared.forget(self)
         who = f"{name} left" if name else "a connection ended"
         extra = {"client": name, "address": self.address, "reason": self._reason}
         log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
@@ -489,45 +509,17 @@ def _check_nonce(nonce: str) -> None:
         raise Refused("bad-frame", f"a nonce has at most {MAX_NONCE} bytes")
 
 
-def _tune(sock: socket.socket) -> None:
-    """Sends at once, and notices a peer that is gone: within two minutes when there is something unsent."""
-    options = [(socket.IPPROTO_TCP, "TCP_NODELAY", 1), (socket.SOL_SOCKET, "SO_KEEPALIVE", 1)]
-    options += [
-        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 60),
-        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 15),
-        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
-        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 120_000),
-    ]
-    for level, option, value in options:
-        if number := getattr(socket, option, None):
-            sock.setsockopt(level, number, value)
-
-
-def _linger(sock: socket.socket) -> None:
-    """Lets the farewell arrive.
-
-    Bytes that were never read would turn the close into a reset, which may overtake what was sent last
-    (RFC 1122 section 4.2.2.13).
-    """
-    deadline = time.monotonic() + LINGER_SECONDS
-    left = LINGER_BYTES
-    try:
-        sock.shutdown(socket.SHUT_WR)
-        while left > 0 and (seconds := deadline - time.monotonic()) > 0:
-            sock.settimeout(seconds)
-            data = sock.recv(LARGE_READ)
-            left -= len(data)
-            # Where a thread was woken by ending its reading, nothing to read does not mean that all is read.
-            if not data and _is_taken(sock):
-                return
-            if not data:
-                time.sleep(LINGER_PAUSE)
-    except OSError:
-        return  # The client is gone, or stays silent.
-
-
-def _is_taken(sock: socket.socket) -> bool:
-    """Returns whether the client's system has all that was sent, and knows that nothing follows."""
-    if not hasattr(socket, "TCP_INFO"):
-        return True
-    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] not in _TCP_UNSURE
+def _limits(config: Config) -> Limits:
+    return Limits(
+        frame=MAX_CLIENT_FRAME,
+        text=MAX_TEXT,
+        topic=MAX_TOPIC,
+        name=MAX_NAME,
+        room=MAX_ROOM,
+        nonce=MAX_NONCE,
+        backlog=MAX_BACKLOG,
+        rooms=MAX_ROOMS_JOINED,
+        outbox=config.outbox,
+        rate=config.rate,
+        burst=config.burst,
+    )

@@ -1,0 +1,34 @@
+"""What can be set about a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What can be set about a server.
+
+    Attributes:
+        host: address or name to listen on.
+        port: 0 for any free one.
+        rate: frames a second from one client; 0 for no limit.
+        burst: frames one client may send at once after a pause.
+        max_clients: connections in all, at most; 0 for no limit.
+        max_per_ip: connections from one address, at most; 0 for no limit.
+        motd: shown to everyone who comes in.
+        outbox: bytes that may wait for a client which does not read.
+        ping_after: seconds of silence after which a client is pinged.
+        drop_after: seconds of silence after which it is dropped.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 12345
+    rate: float = 10
+    burst: int = 20
+    max_clients: int = 20_000
+    max_per_ip: int = 16
+    motd: str = ""
+    outbox: int = 256 * 1024
+    ping_after: float = 60
+    drop_after: float = 120
