@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,38 +14,86 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.benchmarks.load import Plan, Result, run
+from tests.benchmarks import load
+from tests.benchmarks.load import Plan, Result, Speech, run
 from tests.benchmarks.peers import PEERS
-from tests.helpers import ROOT, environment, running_server
+from tests.benchmarks.report import Chart, draw
+from tests.helpers import ROOT, SECONDS, environment, running_server, wait_for
 
 FEW = ["--receivers", "3", "--senders", "2", "--messages", "20", "--rounds", "1", "--json"]
+
+
+def benchmark(*args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.benchmarks", *args]
+    env = environment(PYTHONWARNINGS="", COLUMNS="200")
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("peer", ["chatctl", "ncat --chat"])
 @pytest.mark.parametrize("mode", ["throughput", "small-window", "latency", "many"])
 def test_nothing_is_lost_and_the_picture_is_drawn(mode: str, peer: str, tmp_path: Path) -> None:
+    if peer != "chatctl" and not shutil.which("ncat") and os.environ.get("CI") != "true":
+        pytest.skip("ncat is not installed")
     picture = tmp_path / "picture.svg"
-    command = [sys.executable, "-m", "tests.benchmarks", "--mode", mode, "--only", peer, *FEW]
-    done = subprocess.run(
-        [*command, "--picture", str(picture)],
-        cwd=ROOT, env=environment(PYTHONWARNINGS=""), check=True, capture_output=True, text=True,
-    )  # fmt: skip
+    done = benchmark("--mode", mode, "--only", peer, *FEW, "--picture", str(picture))
+    assert done.returncode == 0, done.stderr
     (rows,) = json.loads(done.stdout).values()
-    assert rows
-    for name, figures in rows.items():
-        assert name.startswith(peer)
-        assert figures["lost"] == 0
+    assert list(rows) == [peer]
+    assert rows[peer]["lost"] == 0
+    assert all(figure > 0 for name, figure in rows[peer].items() if name not in ("lost", "KiB each"))
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
 
 
-def test_what_is_lost_is_counted() -> None:
-    assert Result(0, 1, wanted=10, delivered=7).lost == 3
+def test_what_is_not_known_is_refused(tmp_path: Path) -> None:
+    done = benchmark("--only", "nobody", "--picture", str(tmp_path / "picture.svg"))
+    assert done.returncode == 2
+    assert "there is no nobody" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_no_process_is_left_when_it_is_stopped(number: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.benchmarks", "--only", "chatctl", "--rounds", "1000"]
+    process = subprocess.Popen(
+        [*command, "--picture", str(tmp_path / "picture.svg")],
+        cwd=ROOT, env=environment(PYTHONWARNINGS=""), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        started = wait_for(lambda: len(ids := children.read_text().split()) == 2 and ids, "server and load")
+    finally:
+        process.send_signal(number)
+        code = process.wait(SECONDS)
+    assert code != 0
+    assert started
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
+def test_what_is_lost_or_doubled_is_counted() -> None:
+    result = Result(0, 2, wanted=10, seen=[7, 12, 10])
+    assert (result.lost, result.doubled, result.rate) == (3, 2, 14.5)
 
 
 def test_every_delivery_is_counted() -> None:
     with running_server("--rate", "0") as server:
-        result = run((server.host, server.port), PEERS[0].speech, Plan(5, 2, 100, 3))
-        slow = run((server.host, server.port), PEERS[0].speech, Plan(5, 1, 10, interval=0.001))
-    assert (result.wanted, result.delivered) == (1000, 1000)
-    assert (slow.wanted, slow.delivered, len(slow.latencies)) == (50, 50, 50)
+        address = (server.host, server.port)
+        result = run(address, PEERS[0].speech, Plan(5, 2, 100, 3), server.pid)
+        slow = run(address, PEERS[0].speech, Plan(5, 1, 10, interval=0.001))
+    assert (result.wanted, result.seen) == (200, [200] * 5)
+    assert (slow.wanted, slow.seen, len(slow.latencies)) == (10, [10] * 5, 50)
     assert 0 < slow.percentile(0.5) <= slow.percentile(1)
+
+
+def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "CONNECT_SECONDS", 0.1)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(TimeoutError, match="only 0 clients"),
+    ):
+        run(silent.getsockname(), Speech(ready=b"welcome"), Plan(1, 1, 1))
+
+
+def test_a_chart_without_results_can_be_drawn(tmp_path: Path) -> None:
+    chart = Chart("a < b", "seconds", ("s",), {}, {"other": "closed"})
+    draw([chart], tmp_path / "picture.svg")
+    assert "a < b, seconds" in "".join(ElementTree.parse(tmp_path / "picture.svg").getroot().itertext())
+    assert chart.as_json() == {"other": {"failed": "closed"}}

@@ -1,24 +1,30 @@
 """The load: receivers and senders in one room of any server, counting what arrives, exactly.
 
 One thread and one selector serve all connections. Each payload holds the marker once, so that counting
-deliveries is counting bytes, which keeps up with millions a second.
+deliveries is counting bytes, which keeps up with millions a second. Receivers acknowledge at once: several
+servers leave Nagle's algorithm on, and would otherwise be idle most of the time, waiting for the 40 ms timer
+of the receiver's delayed acknowledgement (RFC 1122 section 4.2.3.2), so that only this timer was measured.
 """
 
 from __future__ import annotations
 
+import os
 import re
-import resource
 import selectors
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 MARKER = b"%"
 PAYLOAD = 64  # bytes of text in a message
-CONNECTING = 200  # connections that are on their way in at once
+CONNECTING = 8  # on their way in at once: more overflow the shorter accept queues, and wait a second each
+CONNECT_SECONDS = 60.0  # for everybody to come in
+LOAD_SECONDS = 120.0  # for everything to arrive
 READ_BYTES = 256 * 1024
 QUIET_SECONDS = 0.3  # nothing came for so long: what coming in caused is over
+RETRY_SECONDS = 0.001  # until a socket that was full is tried again
 GIVE_UP_SECONDS = 30.0  # nothing came for so long: what is missing is lost
 
 _STAMP = re.compile(rb"%([0-9a-f]{16})")
@@ -53,7 +59,7 @@ class Plan:
         receivers: connections that only listen.
         senders: connections that send.
         messages: that each sender sends.
-        window: messages that each sender is ahead of the slowest receiver, at most.
+        window: messages in flight for each sender, at most, before the slowest receiver has them.
         interval: seconds between two messages, to measure latency; None for as fast as the window lets.
     """
 
@@ -71,26 +77,33 @@ class Result:
     Attributes:
         connect_s: seconds until everybody was in the room.
         elapsed_s: seconds from the first message to the last delivery.
-        wanted: deliveries there should have been.
-        delivered: deliveries there were.
+        wanted: deliveries each receiver should have had.
+        seen: deliveries each receiver had.
         latencies: seconds from sending to delivery, sorted.
+        memory_each: resident bytes that each client costs the server, while all are in; 0 if not asked for.
     """
 
     connect_s: float
     elapsed_s: float
     wanted: int
-    delivered: int
+    seen: list[int]
     latencies: list[float] = field(default_factory=list)
+    memory_each: float = 0.0
 
     @property
     def rate(self) -> float:
         """Deliveries a second."""
-        return self.delivered / self.elapsed_s if self.elapsed_s else 0.0
+        return sum(self.seen) / self.elapsed_s if self.elapsed_s else 0.0
 
     @property
     def lost(self) -> int:
-        """Deliveries that never came, or, below zero, came twice."""
-        return self.wanted - self.delivered
+        """Deliveries that never came. What one receiver has twice does not make up for another's loss."""
+        return sum(max(self.wanted - seen, 0) for seen in self.seen)
+
+    @property
+    def doubled(self) -> int:
+        """Deliveries that came once too often."""
+        return sum(max(seen - self.wanted, 0) for seen in self.seen)
 
     def percentile(self, share: float) -> float:
         """Returns the latency, in seconds, that `share` of the deliveries did not pass."""
@@ -102,33 +115,51 @@ class _Connection:
     """One client.
 
     Attributes:
+        number: its place among all; receivers come first.
         unmet: what is still to be waited for, each with what to send then.
-        seen: deliveries.
+        sent: messages handed to it.
         tail: the end of what was read, in which an answer or a stamp may begin.
         unsent: bytes the socket did not take yet.
     """
 
     sock: socket.socket
+    number: int
     unmet: list[tuple[bytes, bytes]]
-    seen: int = 0
+    sent: int = 0
     tail: bytes = b""
     unsent: bytes = b""
 
 
-def run(address: tuple[str, int], speech: Speech, plan: Plan) -> Result:
+def run(address: tuple[str, int], speech: Speech, plan: Plan, pid: int | None = None) -> Result:
     """Connects everybody, lets the senders send, and counts what the receivers get.
 
+    Args:
+        address: of the server.
+        speech: how one speaks to it.
+        plan: what to send.
+        pid: the server's process, to learn what a client costs it.
+
     Raises:
-        ConnectionError: the server closed a connection.
+        OSError: the server closed a connection, or was too slow.
+        RuntimeError: it delivered something twice.
     """
-    _raise_file_limit()
     load = _Load(speech, plan)
     try:
+        before = memory(pid) if pid else 0
         load.connect(address)
         load.settle()
-        return load.measure()
+        # While everybody is in: what a client cost is soon given back when it leaves.
+        cost = memory(pid) - before if pid else 0
+        result = load.measure()
+        result.memory_each = cost / (plan.receivers + plan.senders)
+        return result
     finally:
         load.close()
+
+
+def memory(pid: int) -> int:
+    """Returns the resident bytes of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class _Load:
@@ -138,7 +169,13 @@ class _Load:
         self._selector = selectors.DefaultSelector()
         self._all: list[_Connection] = []
         self._buffer = bytearray(READ_BYTES)
+        self._entering = 0
         self._connect_s = 0.0
+        self._message = speech.prefix + MARKER.ljust(PAYLOAD, b"x") + speech.suffix
+        self._seen = [0] * plan.receivers
+        self._latencies: list[float] = []
+        self._last = self._due = 0.0
+        self._stamps_sent = 0
 
     def close(self) -> None:
         for connection in self._all:
@@ -152,39 +189,41 @@ class _Load:
         begun = time.perf_counter()
         for number in range(self._plan.receivers + self._plan.senders):
             self._open(address, number)
-            while sum(bool(c.unmet) for c in self._all[-CONNECTING:]) >= CONNECTING:
-                self._advance()
-        while any(connection.unmet for connection in self._all):
-            self._advance()
+            self._advance_until(CONNECTING - 1, begun + CONNECT_SECONDS)
+        self._advance_until(0, begun + CONNECT_SECONDS)
         self._connect_s = time.perf_counter() - begun
 
     def _open(self, address: tuple[str, int], number: int) -> None:
         speech = self._speech
-        unmet = [
-            (awaited, then)
-            for awaited, then in [(speech.ready, speech.join), (speech.joined, b"")]
-            if awaited
-        ]
-        sock = socket.create_connection(address)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if speech.hello:
-            sock.sendall(speech.hello.replace(b"{i}", b"%d" % number))
-        sock.setblocking(False)
-        connection = _Connection(sock, unmet)
+        steps = [(speech.ready, speech.join), (speech.joined, b"")]
+        sock = socket.create_connection(address, CONNECT_SECONDS)
+        connection = _Connection(sock, number, [step for step in steps if step[0]])
         self._all.append(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
+        self._entering += bool(connection.unmet)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.sendall(speech.hello.replace(b"{i}", b"%d" % number))
+        sock.setblocking(False)
 
-    def _advance(self) -> None:
-        for connection, size in self._read(GIVE_UP_SECONDS):
-            if not connection.unmet:
-                continue
-            connection.tail += self._buffer[:size]
-            awaited, then = connection.unmet[0]
-            if awaited in connection.tail:
-                connection.tail = b""
-                del connection.unmet[0]
-                if then:
-                    connection.sock.sendall(then)
+    def _advance_until(self, entering: int, deadline: float) -> None:
+        """Reads until at most so many connections are still on their way in."""
+        while self._entering > entering:
+            if time.perf_counter() > deadline:
+                inside = len(self._all) - self._entering
+                raise TimeoutError(f"only {inside:,} clients are in after {CONNECT_SECONDS:.0f} seconds")
+            for connection, size in self._read(1):
+                if connection.unmet:
+                    self._advance(connection, size)
+
+    def _advance(self, connection: _Connection, size: int) -> None:
+        awaited, then = connection.unmet[0]
+        data = connection.tail + self._buffer[:size]
+        connection.tail = data[1 - len(awaited) :]
+        if awaited in data:
+            connection.tail = b""
+            del connection.unmet[0]
+            self._entering -= not connection.unmet
+            connection.sock.sendall(then)
 
     def settle(self) -> None:
         """Reads what everybody's coming in caused."""
@@ -207,80 +246,77 @@ class _Load:
     # Measuring
 
     def measure(self) -> Result:
-        """Sends what is planned, until all has arrived or nothing comes any more."""
-        plan = self._plan
-        receivers, senders = self._all[: plan.receivers], self._all[plan.receivers :]
-        wanted = plan.receivers * plan.senders * plan.messages
-        latencies: list[float] = []
-        begun = last = time.perf_counter()
-        if plan.interval is None:
-            for now in self._send_ahead(receivers, senders, wanted):
-                last = now
-        else:
-            for now in self._send_slowly(receivers, senders, wanted, latencies):
-                last = now
-        delivered = sum(receiver.seen for receiver in receivers)
-        return Result(self._connect_s, last - begun, wanted, delivered, sorted(latencies))
+        """Sends what is planned, until all has arrived or nothing comes any more.
 
-    def _send_ahead(
-        self, receivers: list[_Connection], senders: list[_Connection], wanted: int
-    ) -> Iterable[float]:
-        """Keeps the window full; yields the time whenever something arrived."""
+        Raises:
+            OSError: nothing arrived, or too slowly.
+            RuntimeError: something arrived twice.
+        """
         plan = self._plan
-        message = self._speech.prefix + MARKER.ljust(PAYLOAD, b"x") + self._speech.suffix
-        sent = [0] * len(senders)
-        got = 0
-        last = time.perf_counter()
-        is_receiver = set(map(id, receivers))
-        while got < wanted and time.perf_counter() - last < GIVE_UP_SECONDS:
-            share = min(receiver.seen for receiver in receivers) // len(senders)
-            for number, sender in enumerate(senders):
-                count = min(plan.messages, share + plan.window) - sent[number]
-                sent[number] += max(count, 0)
-                _send(sender, message * count)
-            for connection, size in self._read(0.001 if any(s.unsent for s in senders) else 1):
-                if id(connection) in is_receiver:
-                    count = self._buffer.count(MARKER, 0, size)
-                    connection.seen += count
-                    got += count
-                    last = time.perf_counter()
-            yield last
+        wanted = plan.senders * plan.messages
+        send = self._send_ahead if plan.interval is None else self._send_slowly
+        begun = self._last = self._due = time.perf_counter()
+        self._collect_until(wanted, send, begun)
+        result = Result(self._connect_s, self._last - begun, wanted, self._seen, sorted(self._latencies))
+        if result.doubled:
+            raise RuntimeError(f"{result.doubled:,} messages came twice")
+        if not any(self._seen):
+            raise TimeoutError("nothing arrived")
+        return result
 
-    def _send_slowly(
-        self, receivers: list[_Connection], senders: list[_Connection], wanted: int, latencies: list[float]
-    ) -> Iterable[float]:
-        """Sends one message at a time; notes how long each took to each receiver."""
+    def _collect_until(self, wanted: int, send: Callable[[int], float], begun: float) -> None:
+        """Sends and counts until every receiver has what is wanted, or nothing comes any more."""
+        while (slowest := min(self._seen)) < wanted:
+            now = time.perf_counter()
+            if now - self._last > GIVE_UP_SECONDS:
+                return
+            if now - begun > LOAD_SECONDS:
+                raise TimeoutError(f"not everything arrived within {LOAD_SECONDS:.0f} seconds")
+            self._collect(send(slowest))
+
+    def _collect(self, wait: float) -> None:
+        for connection, size in self._read(wait):
+            if connection.number < len(self._seen):
+                self._last = time.perf_counter()
+                # Linux forgets it with every acknowledgement.
+                connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                self._seen[connection.number] += self._buffer.count(MARKER, 0, size)
+                if self._plan.interval is not None:
+                    self._note_stamps(connection, size)
+
+    def _send_ahead(self, slowest: int) -> float:
+        """Keeps the window full; returns for how many seconds nothing else is to be sent."""
+        senders = self._all[self._plan.receivers :]
+        allowed = min(self._plan.messages, slowest // len(senders) + self._plan.window)
+        for sender in senders:
+            _send(sender, self._message * (allowed - sender.sent))
+            sender.sent = allowed
+        return _flush(senders)
+
+    def _send_slowly(self, slowest: int) -> float:
+        """Sends a message if one is due, whatever the slowest receiver has; returns as `_send_ahead`."""
         plan = self._plan
         assert plan.interval is not None
-        total = plan.messages * len(senders)
-        sent = 0
-        last = due = time.perf_counter()
-        is_receiver = set(map(id, receivers))
-        while len(latencies) < wanted and time.perf_counter() - last < GIVE_UP_SECONDS:
-            if sent < total and time.perf_counter() >= due:
-                _send(senders[sent % len(senders)], self._stamped())
-                sent += 1
-                due += plan.interval
-            wait = max(due - time.perf_counter(), 0) if sent < total else 1
-            for connection, size in self._read(wait):
-                if id(connection) in is_receiver:
-                    last = time.perf_counter()
-                    latencies += self._stamps(connection, size)
-            yield last
+        senders = self._all[plan.receivers :]
+        now = time.perf_counter()
+        more = self._stamps_sent < plan.senders * plan.messages
+        if more and now >= self._due:
+            _send(senders[self._stamps_sent % plan.senders], self._stamped())
+            self._stamps_sent += 1
+            self._due += plan.interval
+        return max(self._due - now, 0) if more else _flush(senders)
 
     def _stamped(self) -> bytes:
         payload = b"%%%016x" % time.perf_counter_ns()
         return self._speech.prefix + payload.ljust(PAYLOAD, b"x") + self._speech.suffix
 
-    def _stamps(self, connection: _Connection, size: int) -> list[float]:
-        """Returns how long the messages took that were just read from a connection."""
-        data = connection.tail + self._buffer[:size]
+    def _note_stamps(self, connection: _Connection, size: int) -> None:
+        """Notes how long the messages took that were just read from a connection."""
         now = time.perf_counter_ns()
-        found = [(now - int(stamp, 16)) / 1e9 for stamp in _STAMP.findall(data)]
-        connection.seen += len(found)
+        data = connection.tail + self._buffer[:size]
+        self._latencies += [(now - int(stamp, 16)) / 1e9 for stamp in _STAMP.findall(data)]
         start = data.rfind(MARKER)
         connection.tail = data[start:] if start >= 0 and len(data) - start < 17 else b""
-        return found
 
 
 def _send(connection: _Connection, data: bytes) -> None:
@@ -293,6 +329,8 @@ def _send(connection: _Connection, data: bytes) -> None:
             return
 
 
-def _raise_file_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def _flush(senders: list[_Connection]) -> float:
+    """Sends what the sockets did not take; returns how many seconds to wait before that is done again."""
+    for sender in senders:
+        _send(sender, b"")
+    return RETRY_SECONDS if any(sender.unsent for sender in senders) else 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from tests.benchmarks.load import PAYLOAD, Speech
 
+OWN = "chatctl"
 START_SECONDS = 15.0
 STOP_SECONDS = 10.0
 
@@ -60,6 +62,7 @@ class Peer:
         arguments: of the program, with ``{port}`` and ``{config}``.
         speech: how one speaks to it.
         config: what is in its configuration file, with ``{port}``.
+        announces: it takes a port of its own, and its first line is ``listening on HOST:PORT``.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Peer:
     arguments: tuple[str, ...]
     speech: Speech
     config: str = ""
+    announces: bool = False
 
     @property
     def path(self) -> str | None:
@@ -76,17 +80,23 @@ class Peer:
 
 PEERS = (
     Peer(
-        "chatctl",
+        OWN,
         sys.executable,
-        ("-m", "chatctl", "serve", "--port={port}", "--ephemeral", "--rate=0", "--max-per-ip=0"),
+        ("-m", "chatctl", "serve", "--port=0", "--ephemeral", "--rate=0", "--max-per-ip=0"),
         Speech(
             hello=b'{"t":"hello","v":1,"name":"b{i}","backlog":0}\n',
             ready=b'"t":"room"',
             prefix=b'{"t":"say","text":"',
             suffix=b'"}\n',
         ),
+        announces=True,
     ),
-    Peer("ncat --chat", "ncat", ("-lk", "--chat", "-m", "20000", "127.0.0.1", "{port}"), Speech()),
+    Peer(
+        "ncat --chat",
+        "ncat",
+        ("-lk", "--chat", "-m", "20000", "127.0.0.1", "{port}"),
+        Speech(ready=b"<announce> already connected"),
+    ),
     Peer(
         "nats-server",
         "nats-server",
@@ -123,24 +133,49 @@ def running(peer: Peer) -> Iterator[tuple[tuple[str, int], int]]:
     Raises:
         RuntimeError: it does not start.
     """
-    address = ("127.0.0.1", _free_port())
+    port = _free_port()
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory) / "config"
-        config.write_text(peer.config.format(port=address[1]))
-        arguments = [word.format(port=address[1], config=config) for word in peer.arguments]
-        process = subprocess.Popen(
-            [str(peer.path), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            _wait_until_it_listens(peer, process, address)
+        config.write_text(peer.config.format(port=port))
+        arguments = [word.format(port=port, config=config) for word in peer.arguments]
+        with started([str(peer.path), *arguments], announces=peer.announces) as process:
+            if peer.announces:
+                address = announced(process)
+            else:
+                address = ("127.0.0.1", port)
+                _wait_until_it_listens(peer, process, port)
             yield address, process.pid
-        finally:
-            _stop(process)
 
 
-def memory(pid: int) -> int:
-    """Returns the resident bytes of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+@contextmanager
+def started(command: list[str], *, announces: bool) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a process, which is stopped and waited for whatever happens; `announces`: its output is read."""
+    output = subprocess.PIPE if announces else subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, env=_environment())
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+def announced(process: subprocess.Popen[bytes]) -> tuple[str, int]:
+    """Waits for the line that says where a server listens; returns the address.
+
+    Raises:
+        RuntimeError: it says something else, or nothing.
+    """
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+    line = process.stdout.readline().decode() if readable else ""
+    if not line.startswith("listening on "):
+        raise RuntimeError(f"instead of listening: {line!r}")
+    host, _, port = line.removeprefix("listening on ").strip().rpartition(":")
+    return host, int(port)
+
+
+def _environment() -> dict[str, str]:
+    """Returns the environment without what would change chatctl's options."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("CHATCTL_")}
 
 
 def _free_port() -> int:
@@ -148,10 +183,10 @@ def _free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def _wait_until_it_listens(peer: Peer, process: subprocess.Popen[bytes], address: tuple[str, int]) -> None:
+def _wait_until_it_listens(peer: Peer, process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if _listens(address[1]):
+        if _listens(port):
             return
         time.sleep(0.02)
     raise RuntimeError(f"{peer.name} does not start")
@@ -170,3 +205,5 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from tests.benchmarks.peers import OWN
 
 WIDTH, ROW, LABELS, FIGURES = 760, 26, 190, 130  # pixels
 
@@ -22,25 +24,44 @@ class Chart:
         unit: of the figures.
         columns: names of the figures; the first one is drawn.
         rows: for each server its figures.
+        failed: servers that could not be measured, and why.
+        compared: there is a column for what chatctl's first figure is, divided by each server's.
     """
 
     title: str
     unit: str
     columns: tuple[str, ...]
     rows: Mapping[str, tuple[float, ...]]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    compared: bool = True
+
+    def as_json(self) -> dict[str, dict[str, float | str]]:
+        """Returns the figures by server and name; of a server that could not be measured, why."""
+        found: dict[str, dict[str, float | str]] = {
+            name: dict(zip(self.columns, figures, strict=True)) for name, figures in self.rows.items()
+        }
+        return found | {name: {"failed": why} for name, why in self.failed.items()}
 
 
 def print_chart(chart: Chart) -> None:
-    """Prints a table, with what the first row's first figure is, compared to the others'."""
+    """Prints a table, and below it who could not be measured."""
     table = Table(title=f"{chart.title} ({chart.unit})", title_justify="left")
     table.add_column("")
-    for column in (*chart.columns, "ratio"):
+    for column in chart.columns:
         table.add_column(column, justify="right")
-    first = next(iter(chart.rows.values()))[0]
+    if chart.compared:
+        table.add_column(f"{OWN} / it", justify="right")
     for name, figures in chart.rows.items():
-        ratio = f"{first / figures[0]:.2f}" if figures[0] else "-"
-        table.add_row(name, *map(_figure, figures), ratio)
-    Console().print(table)
+        table.add_row(name, *map(_figure, figures), *([_ratio(chart, figures[0])] if chart.compared else []))
+    console = Console()
+    console.print(table)
+    for name, why in chart.failed.items():
+        console.print(f"{name}: {why}", markup=False, highlight=False)
+
+
+def _ratio(chart: Chart, figure: float) -> str:
+    own = chart.rows.get(OWN)
+    return f"{own[0] / figure:.2f}" if own and figure else "-"
 
 
 def _figure(figure: float) -> str:
@@ -56,17 +77,17 @@ def draw(charts: list[Chart], path: Path) -> None:
             f'<text class="title" x="10" y="{top + 16}">{escape(chart.title)}, {escape(chart.unit)}</text>'
         )
         top += 28
-        largest = max(figures[0] for figures in chart.rows.values()) or 1
-        for number, (name, figures) in enumerate(chart.rows.items()):
-            parts.append(_bar(name, figures[0], largest, top, own=number == 0))
+        largest = max((figures[0] for figures in chart.rows.values()), default=0) or 1
+        for name, figures in chart.rows.items():
+            parts.append(_bar(name, figures[0], largest, top))
             top += ROW
         top += 18
     path.write_text(_SVG.format(width=WIDTH, height=top, body="\n".join(parts)), "utf-8")
 
 
-def _bar(name: str, figure: float, largest: float, top: int, *, own: bool) -> str:
+def _bar(name: str, figure: float, largest: float, top: int) -> str:
     length = max((WIDTH - LABELS - FIGURES) * figure / largest, 1)
-    kind = "own" if own else "other"
+    kind = "own" if name.startswith(OWN) else "other"
     return (
         f'<text x="{LABELS - 8}" y="{top + 16}" text-anchor="end">{escape(name)}</text>'
         f'<rect class="{kind}" x="{LABELS}" y="{top + 3}" width="{length:.1f}" height="{ROW - 8}" rx="3"/>'
@@ -74,7 +95,8 @@ def _bar(name: str, figure: float, largest: float, top: int, *, own: bool) -> st
     )
 
 
-_SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">
+_SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"
+ viewBox="0 0 {width} {height}">
 <style>
 text {{ font: 13px sans-serif; fill: #24292f }} .title {{ font-weight: bold }}
 .own {{ fill: #1a7f5a }} .other {{ fill: #8c959f }} .paper {{ fill: #ffffff }}

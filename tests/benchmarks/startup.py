@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.peers import announced, started
+
 BARE = """import typer
 app = typer.Typer()
 @app.command()
@@ -18,6 +20,7 @@ def serve(port: int = 12345) -> None: ...
 def join(name: str = "bob") -> None: ...
 app()
 """
+BARE_APP = "a bare Typer app --help"
 _CHATCTL = [sys.executable, "-m", "chatctl"]
 
 
@@ -27,7 +30,7 @@ def measure(rounds: int) -> dict[str, float]:
         bare = Path(directory) / "bare.py"
         bare.write_text(BARE)
         timed: dict[str, Callable[[], float]] = {
-            "a bare Typer app --help": lambda: _to_its_end([sys.executable, str(bare), "--help"]),
+            BARE_APP: lambda: _to_its_end([sys.executable, str(bare), "--help"]),
             "chatctl --help": lambda: _to_its_end([*_CHATCTL, "--help"]),
             "chatctl --version": lambda: _to_its_end([*_CHATCTL, "--version"]),
             "chatctl serve, until it listens": _until_it_listens,
@@ -47,10 +50,6 @@ def _to_its_end(command: list[str]) -> float:
 
 def _until_it_listens() -> float:
     begun = time.perf_counter()
-    command = [*_CHATCTL, "serve", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        elapsed = time.perf_counter() - begun
-        process.kill()
-    return elapsed
+    with started([*_CHATCTL, "serve", "--port", "0"], announces=True) as process:
+        announced(process)
+        return time.perf_counter() - begun
