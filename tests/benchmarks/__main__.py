@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import json
 import resource
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -19,6 +16,7 @@ import typer
 from tests.benchmarks.modes import Mode, measure
 from tests.benchmarks.peers import PEERS, Peer
 from tests.benchmarks.report import Chart, draw, print_chart
+from tests.benchmarks.signals import end_tidily
 
 
 def main(
@@ -38,8 +36,7 @@ def main(
     given = {"receivers": receivers, "senders": senders, "messages": messages, "window": window}
     changes = {key: value for key, value in given.items() if value is not None}
     peers = _installed(only)
-    # A stopped benchmark leaves no server behind: as an exception the signal gets through every `finally`.
-    signal.signal(signal.SIGTERM, _stop)
+    end_tidily()
     _raise_file_limit()
     modes = [each for each in Mode if each != Mode.all] if mode == Mode.all else [mode]
     try:
@@ -76,10 +73,6 @@ def _raise_file_limit() -> None:
     """Lets this process have as many files as it may; loads and servers inherit that."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

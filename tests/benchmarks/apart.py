@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
+from contextlib import ExitStack
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
 
 from tests.benchmarks.load import Plan, Result, Speech, run
+from tests.benchmarks.signals import held_back
 
 
 def run_apart(address: tuple[str, int], speech: Speech, plan: Plan, pid: int) -> Result:
@@ -19,19 +22,24 @@ def run_apart(address: tuple[str, int], speech: Speech, plan: Plan, pid: int) ->
     context = get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
     child = context.Process(target=_child, args=(sending, address, speech, plan, pid), daemon=True)
-    child.start()
-    sending.close()
-    try:
-        outcome: Result | OSError | RuntimeError = receiving.recv()
-    except EOFError:
-        raise ChildProcessError("the load ended without a result") from None
-    finally:
-        child.terminate()
-        child.join()
-        receiving.close()
+    with ExitStack() as stack:
+        stack.callback(receiving.close)
+        with held_back():
+            child.start()
+            stack.callback(_end, child)
+        sending.close()
+        try:
+            outcome: Result | OSError | RuntimeError = receiving.recv()
+        except EOFError:
+            raise ChildProcessError("the load ended without a result") from None
     if isinstance(outcome, Result):
         return outcome
     raise outcome
+
+
+def _end(child: ForkProcess) -> None:
+    child.terminate()
+    child.join()
 
 
 def _child(sending: Connection, address: tuple[str, int], speech: Speech, plan: Plan, pid: int) -> None:

@@ -11,11 +11,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.load import PAYLOAD, Speech
+from tests.benchmarks.signals import held_back
 
 OWN = "chatctl"
 START_SECONDS = 15.0
@@ -151,11 +152,11 @@ def running(peer: Peer) -> Iterator[tuple[tuple[str, int], int]]:
 def started(command: list[str], *, announces: bool) -> Iterator[subprocess.Popen[bytes]]:
     """Runs a process, which is stopped and waited for whatever happens; `announces`: its output is read."""
     output = subprocess.PIPE if announces else subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, env=_environment())
-    try:
+    with ExitStack() as stack:
+        with held_back():
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, env=_environment())
+            stack.callback(_stop, process)
         yield process
-    finally:
-        _stop(process)
 
 
 def announced(process: subprocess.Popen[bytes]) -> tuple[str, int]:

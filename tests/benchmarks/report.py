@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tests.benchmarks.peers import OWN
 
-WIDTH, ROW, LABELS, FIGURES = 760, 26, 190, 130  # pixels
+WIDTH, ROW, LABELS, FIGURES = 760, 26, 220, 130  # pixels
 
 
 @dataclass(frozen=True)
