@@ -21,6 +21,7 @@ from tests.helpers import ROOT, SECONDS, environment, running_server
 README = (ROOT / "README.md").read_text("utf-8")
 SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 TESTS = "pip install '.[test]' && pytest"
+BENCHMARK = "python -m tests.benchmarks"  # run by test_benchmarks.py
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +68,14 @@ def shell(command: str, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 def test_the_two_set_up_commands_are_there() -> None:
     assert SHELL[0] == "pip install . && chatctl serve --port 12345"
     assert TESTS in SHELL
+    assert BENCHMARK in SHELL
     assert TESTS in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
 def test_commands_run_as_written(path: str) -> None:
     """Each serves on, or joins at, a free port of this machine instead of the README's."""
     env = installed_at(path)
-    commands = [line for line in SHELL if line != TESTS]
+    commands = [line for line in SHELL if line not in (TESTS, BENCHMARK)]
     servers = [line for line in commands if " serve " in line]
     clients = [line for line in commands if " serve " not in line]
     assert (len(servers), len(clients)) == (2, 3)
