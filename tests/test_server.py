@@ -190,8 +190,8 @@ def test_after_replays_what_was_missed_and_ones_own_nonces(
     bob.messages(1)
     bob.say("theirs", room=room, nonce="secret")
     ann.expect("msg")
-    ann.close()
-    bob.expect("presence")
+    ann.send("bye")
+    ann.all_until_end()
     with server.client("a" + room, rooms={room: 1}) as again:
         assert again.expect("msg", id=2)["nonce"] == "n1"
         assert "nonce" not in again.expect("msg", id=3)
@@ -343,9 +343,9 @@ def test_a_name_is_taken_in_all_its_spellings(server: RunningServer, other: str)
 
 def came_in(server: RunningServer, name: str) -> bool:
     with server.raw() as client:
-        client.send("hello", v=1, name=name)
-        frame = client.receive()
-        return frame is not None and frame["t"] == "welcome"
+        client.send("hello", v=1, name=name, rooms={})
+        client.send("bye")  # So that at the end the name is free.
+        return client.all_until_end()[0]["t"] == "welcome"
 
 
 def test_rename_checks_the_name_and_frees_the_old_one(server: RunningServer) -> None:
@@ -362,8 +362,7 @@ def test_rename_checks_the_name_and_frees_the_old_one(server: RunningServer) -> 
 
 
 def test_bye_is_answered_by_bye(server: RunningServer) -> None:
-    with server.client("leaver") as client:
-        client.settle()
+    with server.client("leaver", rooms={}) as client:
         client.send("bye", n=8)
         assert client.all_until_end() == [{"t": "bye", "code": "bye", "text": "goodbye", "re": 8}]
 
