@@ -242,7 +242,7 @@ def test_presence_of_a_large_room_is_gathered(server: RunningServer) -> None:
             came += frame["joined"]
             frames += 1
             assert len(frame["joined"]) <= 100
-        assert came == [f"w{i}" for i in range(1, 160)]
+        assert sorted(came) == sorted(f"w{i}" for i in range(1, 160))
         assert frames < 130
         for other in others:
             other.close()
@@ -345,7 +345,8 @@ def came_in(server: RunningServer, name: str) -> bool:
     with server.raw() as client:
         client.send("hello", v=1, name=name, rooms={})
         client.send("bye")  # So that at the end the name is free.
-        return client.all_until_end()[0]["t"] == "welcome"
+        frames = client.all_until_end()
+    return bool(frames[0]["t"] == "welcome")
 
 
 def test_rename_checks_the_name_and_frees_the_old_one(server: RunningServer) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import signal
 import socket
 import subprocess
-import sys
-import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -388,12 +385,6 @@ def read_until(stream: IO[bytes] | None, wanted: bytes) -> bytes:
     raise AssertionError(f"{wanted!r} is not in {seen!r}")
 
 
-def unread(stream: IO[bytes]) -> int:
-    """Returns how many bytes written to a pipe were not read from it yet."""
-    count = fcntl.ioctl(stream, termios.FIONREAD, bytes(4))
-    return int.from_bytes(count, sys.byteorder)
-
-
 def refusal(text: str) -> str:
     """Returns what a server says of a text."""
     with pytest.raises(Refused) as caught:
@@ -486,15 +477,28 @@ def test_standard_output_takes_no_more(server: RunningServer) -> None:
         assert ann.stderr.read() == b"chatctl: cannot write: No space left on device\n"
 
 
+def is_stopped(server: RunningServer) -> bool:
+    tasks = Path(f"/proc/{server.pid}/task").iterdir()
+    return all("State:\tT" in (task / "status").read_text() for task in tasks)
+
+
+def waits_at(server: RunningServer) -> bool:
+    """Returns whether the system holds something that the server has not read yet."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    received = [row[4].partition(":")[2] for row in rows if row[1].endswith(f":{server.port:04X}")]
+    return any(int(size, 16) for size in received)
+
+
 def test_the_server_goes_while_a_pipe_is_open(server: RunningServer) -> None:
     with piped(server, "ann") as ann:
         read_until(ann.stdout, b"#lobby")
         server.proc.send_signal(signal.SIGSTOP)
+        wait_for(lambda: is_stopped(server), "no thread of the server runs")
         assert ann.stderr is not None
         stdin = ann.stdin
         assert stdin is not None
         stdin.write(b"lost words\n")
-        wait_for(lambda: unread(stdin) == 0, "the line was read")
+        wait_for(lambda: waits_at(server), "the line was sent")
         server.kill()
         assert ann.wait(SECONDS) == 1
         undelivered, reason = ann.stderr.read().decode().splitlines()
