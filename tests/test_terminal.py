@@ -286,6 +286,7 @@ def test_the_server_is_killed(server: RunningServer) -> None:
     with Window(server, "ann") as ann:
         ann.expect("#lobby>")
         server.proc.send_signal(signal.SIGSTOP)
+        wait_for(lambda: is_stopped(server), "no thread of the server runs")
         ann.enter("lost words")
         ann.type("half a li")
         ann.expect("#lobby> half a li")
