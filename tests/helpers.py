@@ -61,7 +61,7 @@ class RunningServer:
     def __init__(
         self, *args: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
     ) -> None:
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by running_server
         self.proc = subprocess.Popen(
             [sys.executable, "-m", "chatctl", "serve", "--port", "0", *args],
             stdin=subprocess.DEVNULL,
@@ -69,7 +69,7 @@ class RunningServer:
             stderr=self._log,
             text=True,
             env=environment(**(env or {})),
-            preexec_fn=preexec,  # noqa: PLW1509
+            preexec_fn=preexec,  # noqa: PLW1509 - limits are set before exec
         )
         assert self.proc.stdout is not None
         line = self.proc.stdout.readline()

@@ -111,7 +111,7 @@ class Background:
     def _run(self) -> None:
         try:
             self._result.set_result(self._call())
-        except Exception as failure:  # noqa: BLE001
+        except Exception as failure:  # noqa: BLE001 - raised again in join()
             self._result.set_exception(failure)
 
     def join(self) -> None:

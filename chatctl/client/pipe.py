@@ -138,7 +138,7 @@ def _choose_paint() -> Paint:
 
 
 def _complain(text: str) -> None:
-    print(f"chatctl: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"chatctl: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log
 
 
 def _read_stdin() -> bytes:

@@ -100,11 +100,8 @@ class MemoryLog:
         return message
 
     def _trim(self, log: _RoomLog) -> None:
-        messages, freed = log.messages, 0
-        while len(messages) > MAX_MESSAGES or log.size - freed > MAX_ROOM_BYTES:
-            freed += _size(messages.popleft())
-        log.size -= freed
-        self._size -= freed
+        while len(log.messages) > MAX_MESSAGES or log.size > MAX_ROOM_BYTES:
+            self._size -= log.drop_oldest()
         while self._size > MAX_BYTES:
             silent = next(log for log in self._rooms.values() if log.messages)
             self._size -= silent.drop_oldest()

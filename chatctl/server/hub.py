@@ -85,7 +85,7 @@ class Hub:
         Raises:
             Refused: ``server-full``: there are too many rooms, and somebody is in each.
         """
-        if room := self._rooms.get(name):
+        if room := self.room(name):
             return room
         if len(self._rooms) >= MAX_ROOMS:
             self._make_place()
@@ -126,7 +126,7 @@ class Hub:
             with self._lock:
                 names = [member.name for member in self._people.values()]
             return Members(names=names[:MAX_NAMES_LISTED], count=len(names), re=re)
-        room = self._rooms.get(name)
+        room = self.room(name)
         names = room.names(MAX_NAMES_LISTED) if room else []
         return Members(names=names, count=room.count if room else 0, room=name, re=re)
 

@@ -89,7 +89,7 @@ class _Plain(logging.Formatter):
         super().__init__(template)
         self.converter = time.gmtime
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         record.message = one_line(record.message)
         return super().formatMessage(record)
 

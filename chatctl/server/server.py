@@ -25,13 +25,12 @@ from chatctl.server.access import Admission, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
-from chatctl.server.session import RETRY_SECONDS, Session, Shared
+from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
 
 log = logging.getLogger(__name__)
 
 STACK_BYTES = 256 * 1024  # of each thread; pages that are never touched cost nothing
-FLUSH_SECONDS = 3.0
 CHECK_SECONDS = 1.0
 COMPLAIN_SECONDS = 60.0
 BACK_OFF_SECONDS = 0.1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 import chatctl
-from chatctl.errors import Refused
+from chatctl.errors import FrameError, Refused
 from chatctl.framing import Fault
 from chatctl.history.memory import Post
 from chatctl.messages import (
@@ -263,28 +263,27 @@ class Session:
 
     def _answer(self, frame: ClientFrame | Fault) -> None:
         if isinstance(frame, Fault):
-            answer = Error(
-                code=frame.code, text=frame.text, re=frame.re, nonce=frame.nonce, fatal=frame.fatal
+            self._complain(
+                Error(code=frame.code, text=frame.text, re=frame.re, nonce=frame.nonce, fatal=frame.fatal)
             )
-            if frame.fatal:
-                self._end(answer)
-            else:
-                self.send_frame(answer)
             return
         try:
             _ACTIONS[type(frame)](self, frame)
-        except Refused as refusal:
-            self._refuse(refusal, frame)
+        except (Refused, FrameError) as error:
+            self._refuse(error, frame)
 
-    def _refuse(self, refusal: Refused, frame: ClientFrame) -> None:
-        nonce = getattr(frame, "nonce", None)
-        answer = Error(code=refusal.code, text=str(refusal), re=frame.n, nonce=nonce)
-        if refusal.code == "bad-frame":
-            answer.nonce = None
-            answer.fatal = True
-            self._end(answer)
+    def _refuse(self, error: Refused | FrameError, frame: ClientFrame) -> None:
+        fatal = isinstance(error, FrameError)
+        # What makes a frame fatal here is its nonce, which cannot be sent back.
+        nonce = None if fatal else getattr(frame, "nonce", None)
+        self._complain(Error(code=error.code, text=str(error), re=frame.n, nonce=nonce, fatal=fatal))
+
+    def _complain(self, error: Error) -> None:
+        """Sends an error; a fatal one is the last frame the client gets."""
+        if error.fatal:
+            self._end(error)
         else:
-            self.send_frame(answer)
+            self.send_frame(error)
 
     def send_frame(self, frame: Frame) -> None:
         """Sends one frame, without waiting."""
@@ -314,8 +313,8 @@ class Session:
                     nonced = True
                 room = self.rooms.get(name) or self._joined(name)
                 check_text(say.text)
-            except Refused as refusal:
-                self._refuse(refusal, say)
+            except (Refused, FrameError) as error:
+                self._refuse(error, say)
                 continue
             posts.append(Post(self.name, self.author, say.text, say.kind, say.nonce))
             numbers.append(say.n)
@@ -504,9 +503,9 @@ def _check_nonce(nonce: str) -> None:
     try:
         size = len(nonce.encode())
     except UnicodeEncodeError:
-        raise Refused("bad-frame", "a nonce cannot hold lone surrogates") from None
+        raise FrameError("a nonce cannot hold lone surrogates") from None
     if size > MAX_NONCE:
-        raise Refused("bad-frame", f"a nonce has at most {MAX_NONCE} bytes")
+        raise FrameError(f"a nonce has at most {MAX_NONCE} bytes")
 
 
 def _limits(config: Config) -> Limits:
