@@ -17,6 +17,7 @@ import typer
 
 import chatctl
 from chatctl.errors import ChatError
+from chatctl.text import parse_duration
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 12345
@@ -67,6 +68,15 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _check_duration(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            parse_duration(value)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    return value
+
+
 def _finite(value: float) -> float:
     if not math.isfinite(value):
         raise typer.BadParameter("must be a number")
@@ -94,15 +104,36 @@ def serve(
     data: Annotated[
         Path | None,
         typer.Option(
-            envvar="CHATCTL_DATA", help="Directory for what is kept. Not used yet: see --ephemeral."
+            envvar="CHATCTL_DATA",
+            show_default="the platform's place for data",
+            help="Directory in which history is kept.",
         ),
     ] = None,
     ephemeral: Annotated[
         bool,
         typer.Option(
-            "--ephemeral", envvar="CHATCTL_EPHEMERAL", help="Keep messages in memory only. Always so for now."
+            "--ephemeral", envvar="CHATCTL_EPHEMERAL", help="Keep messages in memory only, not in --data."
         ),
     ] = False,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATCTL_KEEP",
+            metavar="TIME",
+            show_default="for ever",
+            callback=_check_duration,
+            help="How long messages are kept: 90d, 12h, 30m.",
+        ),
+    ] = None,
+    keep_messages: Annotated[
+        int | None,
+        typer.Option(
+            envvar="CHATCTL_KEEP_MESSAGES",
+            min=1,
+            show_default="all",
+            help="How many messages of each room are kept.",
+        ),
+    ] = None,
     rate: Annotated[
         float,
         typer.Option(
@@ -130,6 +161,7 @@ def serve(
     ] = False,
 ) -> None:
     """Start a chat server; Ctrl-C stops it."""
+    from chatctl.history.log import Retention
     from chatctl.server import logs, server
     from chatctl.server.config import Config
 
@@ -141,11 +173,13 @@ def serve(
         max_clients=max_clients,
         max_per_ip=max_per_ip,
         motd=motd,
+        data=None if ephemeral else data or _default_directory(),
+        retention=Retention(parse_duration(keep) if keep else None, keep_messages),
     )
 
     def started(host: str, port: int) -> None:
         _print_address(host, port)
-        _say_what_is_kept(data, ephemeral=ephemeral)
+        _say_what_is_kept(config.data)
 
     handler = logs.configure(log_level.value, as_json=log_json)
     try:
@@ -159,15 +193,20 @@ def _print_address(host: str, port: int) -> None:
     typer.echo(f"listening on [{host}]:{port}" if ":" in host else f"listening on {host}:{port}")
 
 
-def _say_what_is_kept(data: Path | None, *, ephemeral: bool) -> None:
-    """Says that messages do not survive the server, unless that was asked for."""
+def _say_what_is_kept(data: Path | None) -> None:
     import logging
 
-    log = logging.getLogger("chatctl")
-    if data is not None:
-        log.warning("--data is not used yet: messages are kept in memory, and gone when the server stops")
-    elif not ephemeral:
-        log.info("messages are kept in memory, and gone when the server stops")
+    if data is None:
+        text = "messages are kept in memory, and gone when the server stops"
+    else:
+        text = f"messages are kept in {data}"
+    logging.getLogger("chatctl").info("%s", text)
+
+
+def _default_directory() -> Path:
+    from chatctl.history.directory import default_directory
+
+    return default_directory()
 
 
 @app.command()

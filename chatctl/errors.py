@@ -4,7 +4,9 @@
 
     ChatError              anything chatctl tells a person instead of showing a traceback
     ├── Refused            the server says no to one frame: a wire code and words for people
+    │   └── StorageError   the history cannot be written or read right now
     ├── FrameError         the peer's bytes are not frames; the connection cannot go on
+    ├── DataError          a data directory, or a file of messages, that cannot be used
     ├── ListenError        the server cannot open its port
     └── ConnectionFailed   the client could not connect, was refused, or lost its server
 
@@ -38,10 +40,23 @@ class Refused(ChatError):
         super().__init__(text, code=code)
 
 
+class StorageError(Refused):
+    """The history cannot be written or read right now; nothing was kept of what was to be written."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("storage", text)
+
+
 class FrameError(ChatError):
     """Bytes from the peer that cannot be frames; nothing that follows them can be trusted."""
 
     code = "bad-frame"
+
+
+class DataError(ChatError):
+    """A data directory, or a file of messages, that cannot be used; nothing in it was changed."""
+
+    code = "storage"
 
 
 class ListenError(ChatError):

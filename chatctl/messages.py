@@ -23,11 +23,14 @@ MAX_NONCE = 64  # bytes of UTF-8
 MAX_BACKLOG = 500
 DEFAULT_BACKLOG = 50
 MAX_MEMBERS_SHOWN = 200
+MAX_PAGE = 500  # messages in one answer to `history` or `search`
+DEFAULT_PAGE = 100
 
 # Whole numbers that every JSON implementation keeps exact (RFC 8259 section 6).
 Whole = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
 MessageId = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Backlog = Annotated[int, Meta(ge=0, le=MAX_BACKLOG)]
+PageSize = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
 Kind = Literal["text", "action"]
 
 
@@ -116,6 +119,26 @@ class ListRooms(Frame, tag="list"):
     n: Whole | None = None
 
 
+class AskHistory(Frame, tag="history"):
+    """Asks for a page of a room's messages: the first after an id or a time, else the last before an id."""
+
+    room: str
+    after: MessageId | None = None
+    before: MessageId | None = None
+    since: MessageId | None = None
+    limit: PageSize = DEFAULT_PAGE
+    n: Whole | None = None
+
+
+class Search(Frame, tag="search"):
+    """Asks for the messages, of one room or of all, that hold every word of ``text``."""
+
+    text: str
+    room: str | None = None
+    limit: PageSize = DEFAULT_PAGE
+    n: Whole | None = None
+
+
 class Ping(Frame, tag="ping"):
     """Asks for a ``pong``; either side may."""
 
@@ -135,7 +158,22 @@ class Leave(Frame, tag="bye"):
     n: Whole | None = None
 
 
-ClientFrame = Hello | Say | Tell | Join | Part | Rename | SetTopic | Who | ListRooms | Ping | Pong | Leave
+ClientFrame = (
+    Hello
+    | Say
+    | Tell
+    | Join
+    | Part
+    | Rename
+    | SetTopic
+    | Who
+    | ListRooms
+    | AskHistory
+    | Search
+    | Ping
+    | Pong
+    | Leave
+)
 
 
 # Server to client
@@ -265,6 +303,23 @@ class Rooms(Frame, tag="rooms", gc=True):
     re: Whole | None = None
 
 
+class History(Frame, tag="history", kw_only=True, gc=True):
+    """The answer to ``history``, oldest first; ``more``: there are others on the side that was asked for."""
+
+    room: str
+    messages: list[Msg]
+    more: bool
+    re: Whole | None = None
+
+
+class Found(Frame, tag="found", kw_only=True, gc=True):
+    """The answer to ``search``, newest first."""
+
+    messages: list[Msg]
+    more: bool
+    re: Whole | None = None
+
+
 class Gap(Frame, tag="gap"):
     """The ids strictly between ``after`` and ``before`` are no longer kept."""
 
@@ -309,6 +364,8 @@ ServerFrame = (
     | Topic
     | Members
     | Rooms
+    | History
+    | Found
     | Gap
     | Notice
     | Error

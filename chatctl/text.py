@@ -13,6 +13,8 @@ from chatctl.errors import Refused
 MAX_TEXT = 8_000  # bytes of UTF-8
 MAX_TOPIC = 400  # bytes of UTF-8
 
+_DURATION = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 # C0, DEL and C1; the bidirectional controls of UAX #9; line and paragraph separators; interlinear
 # annotations; tag characters; lone surrogates. Zero-width joiners stay: emoji are made with them.
@@ -33,6 +35,18 @@ def check_text(text: str, limit: int = MAX_TEXT) -> None:
         raise Refused("bad-text", f"a text cannot hold the character U+{ord(found[0]):04X}")
     if not text or (len(text) * 4 > limit and len(text.encode()) > limit):
         raise Refused("bad-text", f"a text has 1 to {limit} bytes")
+
+
+def parse_duration(text: str) -> int:
+    """Returns the seconds that ``90s``, ``10m``, ``2h``, ``7d`` or ``4w`` mean.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    found = _DURATION.fullmatch(text)
+    if not found or not int(found[1]):
+        raise ValueError(f"{one_line(text)} is no time like 30m, 12h or 90d")
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def visible(text: str) -> str:

@@ -50,7 +50,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 class RunningServer:
-    """``chatctl serve`` in a process of its own.
+    """``chatctl serve`` in a process of its own, with a data directory of its own unless `args` name one.
 
     Args:
         args: of the command, after ``--port 0``.
@@ -62,8 +62,11 @@ class RunningServer:
         self, *args: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
     ) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by running_server
+        self._data = tempfile.TemporaryDirectory(prefix="chatctl-")
+        kept = {"--data", "--ephemeral"}.intersection(args)
+        where = () if kept else ("--data", self._data.name)
         self.proc = subprocess.Popen(
-            [sys.executable, "-m", "chatctl", "serve", "--port", "0", *args],
+            [sys.executable, "-m", "chatctl", "serve", "--port", "0", *where, *args],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -77,6 +80,7 @@ class RunningServer:
             self.kill()
             log = self.log
             self._log.close()
+            self._data.cleanup()
             raise AssertionError(f"instead of listening: {line!r}\n{log}")
         self.host, _, port = line.removeprefix("listening on ").strip().rpartition(":")
         self.host = self.host.strip("[]")
@@ -159,6 +163,7 @@ def running_server(
         server._clean_up()
         log = server.log
         server._log.close()
+        server._data.cleanup()
     assert "Traceback" not in log, log
 
 

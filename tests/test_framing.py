@@ -200,11 +200,12 @@ def test_the_types_are_those_of_the_contract() -> None:
         return {struct.__struct_config__.tag for struct in types}
 
     assert tags(CLIENT_TYPES) == {
-        *("hello", "say", "tell", "join", "part", "rename", "topic", "who", "list", "ping", "pong", "bye")
+        *("hello", "say", "tell", "join", "part", "rename", "topic", "who", "list", "history", "search"),
+        *("ping", "pong", "bye"),
     }
     assert tags(SERVER_TYPES) == {
         *("welcome", "room", "msg", "ack", "told", "presence", "renamed", "topic", "members", "rooms"),
-        *("gap", "notice", "error", "ping", "pong", "bye"),
+        *("history", "found", "gap", "notice", "error", "ping", "pong", "bye"),
     }
 
 

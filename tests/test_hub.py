@@ -9,7 +9,8 @@ import pytest
 
 from chatctl.errors import Refused
 from chatctl.framing import encode, encode_all, server_frames
-from chatctl.history.memory import MemoryLog, Post
+from chatctl.history.log import Post
+from chatctl.history.memory import MemoryLog
 from chatctl.messages import LOBBY, MAX_SERVER_FRAME, Frame, Members, RoomLine, Rooms, ServerFrame, Told
 from chatctl.server.hub import MAX_NAMES_LISTED, MAX_ROOMS, Hub
 from chatctl.server.room import Member, PostSet, Room

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatctl.history.memory import MAX_BYTES, MAX_MESSAGES, MAX_ROOM_BYTES, MemoryLog, Post
+from chatctl.history.log import Post
+from chatctl.history.memory import MAX_BYTES, MAX_MESSAGES, MAX_ROOM_BYTES, MemoryLog
 from chatctl.messages import Kind, Msg
 from chatctl.text import MAX_TEXT
 
@@ -59,7 +60,7 @@ def test_messages_are_numbered_from_1_in_each_room() -> None:
 
 def test_a_message_is_what_was_posted() -> None:
     clock = Clock()
-    log = MemoryLog(clock)
+    log = MemoryLog(clock=clock)
     expected = [
         Msg(1, 1_000_000_500, "a", "Ann", "x\ny", "text", None),
         Msg(2, 1_000_000_500, "a", "Bob", "waves", "action", "n"),
@@ -151,7 +152,7 @@ def test_pages_join_without_a_seam(batches: list[int], limit: int) -> None:
 @pytest.mark.parametrize(("seconds", "again"), [(0, 1), (599, 1), (600, 1), (600.5, 2), (100_000, 2)])
 def test_a_repeat_within_ten_minutes_is_not_added(seconds: float, again: int) -> None:
     clock = Clock()
-    log = MemoryLog(clock)
+    log = MemoryLog(clock=clock)
     (first,) = log.append("a", [post("one", "n")])
     clock.now += seconds
     (second,) = log.append("a", [post("one", "n")])
@@ -270,9 +271,9 @@ def test_forget() -> None:
     log = MemoryLog()
     log.append("a", [post("one", "n")])
     log.append("b", [post("two")])
-    log.forget("a")
-    log.forget("a")
-    log.forget("never")
+    log.release("a")
+    log.release("a")
+    log.release("never")
     assert log.bounds("a") == (1, 0)
     assert log.read("a", 0, 10) == []
     assert log.bounds("b") == (1, 1)
@@ -283,7 +284,7 @@ def test_what_is_forgotten_makes_room() -> None:
     log = MemoryLog()
     for number in range(15):
         fill(log, f"r{number}")
-    log.forget("r14")
+    log.release("r14")
     fill(log, "x")
     before = log.bounds("r0")
     fill(log, "y")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatctl.history.nonces import REMEMBERED_SECONDS, RecentNonces
+from chatctl.history.log import REMEMBERED_SECONDS
+from chatctl.history.nonces import RecentNonces
 
 AUTHORS = ["ann", "bob"]
 NONCES = ["1", "2", "3"]

@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatctl.framing import encode, encode_all, server_frames
-from chatctl.history.memory import MAX_MESSAGES, MemoryLog, Post
+from chatctl.history.log import Post
+from chatctl.history.memory import MAX_MESSAGES, MemoryLog
 from chatctl.messages import (
     MAX_MEMBERS_SHOWN,
     Ack,

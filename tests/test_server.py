@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chatctl.history.memory import MemoryLog
 from chatctl.server.config import Config
 from chatctl.server.server import Server
 from tests.helpers import RawClient, RunningServer, running_server, wait_for
@@ -208,8 +209,11 @@ def test_after_beyond_the_newest_id_is_a_fresh_join(
         assert late.texts(1) == ["only"]
 
 
-def test_what_is_no_longer_kept_is_a_gap(server: RunningServer) -> None:
-    with server.client("g1", rooms={"gappy": None}) as one:
+def test_what_memory_no_longer_keeps_is_a_gap() -> None:
+    with (
+        running_server("--ephemeral", "--rate", "0") as server,
+        server.client("g1", rooms={"gappy": None}) as one,
+    ):
         batch = b'{"t":"say","room":"gappy","text":"x"}\n' * 500
         for _ in range(21):
             one.send_bytes(batch)
@@ -400,7 +404,7 @@ def test_rate_delays_and_loses_nothing() -> None:
 @pytest.fixture
 def impatient() -> Iterator[Server]:
     """A server in this process that pings soon, and drops soon after."""
-    running = Server(Config(port=0, rate=0, ping_after=0.5, drop_after=2))
+    running = Server(Config(port=0, rate=0, ping_after=0.5, drop_after=2), MemoryLog())
     running.start()
     yield running
     running.stop()
@@ -430,7 +434,7 @@ def test_an_answered_ping_keeps_the_connection(impatient: Server) -> None:
 
 
 def test_stopping_twice_is_stopping_once() -> None:
-    running = Server(Config(port=0))
+    running = Server(Config(port=0), MemoryLog())
     running.start()
     with RawClient(*running.address) as client:
         client.hello("x")

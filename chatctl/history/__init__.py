@@ -1,1 +1,1 @@
-"""The log of each room: who appends gets ids, who reads gets what was appended."""
+"""The log of each room: one contract (`log`), kept in memory (`memory`) or in a data directory (`sqlite`)."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
+import unicodedata
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
-from msgspec import Struct
-
+from chatctl.history.log import KEEP_ALL, WORD, Post, Retention
 from chatctl.history.nonces import RecentNonces
-from chatctl.messages import Kind, Msg
+from chatctl.messages import Msg, Topic
 
 MAX_MESSAGES = 10_000  # of one room
 MAX_ROOM_BYTES = 16 << 20  # of one room
@@ -20,30 +22,27 @@ MAX_BYTES = 256 << 20  # of all rooms together
 _OVERHEAD = 160  # bytes a message takes beside its text, measured
 
 
-class Post(Struct, gc=False):
-    """What someone wants to say in a room, checked, not yet numbered.
+TIDY_SECONDS = 1.0
 
-    Attributes:
-        author: the one who says it, in the form in which two spellings of a name are equal.
-    """
-
-    name: str
-    author: str
-    text: str
-    kind: Kind = "text"
-    nonce: str | None = None
+_MARKS = re.compile("[\u0300-\u036f]")
 
 
 class _RoomLog:
     """The messages of one room, numbered without gaps; the newest are kept."""
 
-    __slots__ = ("last", "messages", "nonces", "size")
+    __slots__ = ("last", "messages", "nonces", "size", "topic")
 
     def __init__(self) -> None:
         self.last = 0
         self.size = 0
+        self.topic: Topic | None = None
         self.messages: deque[Msg] = deque()
         self.nonces: RecentNonces[tuple[int, int]] = RecentNonces()  # id and time
+
+    @property
+    def oldest(self) -> int:
+        """The oldest id kept."""
+        return self.last - len(self.messages) + 1
 
     def drop_oldest(self) -> int:
         """Forgets the oldest message; returns the bytes that frees."""
@@ -59,23 +58,24 @@ class MemoryLog:
     rooms that were silent longest giving up theirs first. Thread-safe.
 
     Args:
+        retention: what is kept, if less than that.
         clock: returns seconds since the Unix epoch.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        retention: Retention = KEEP_ALL,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._seconds = retention.seconds
+        self._max_messages = min(MAX_MESSAGES, retention.messages or MAX_MESSAGES)
         self._clock = clock
         self._lock = threading.Lock()
         self._rooms: dict[str, _RoomLog] = {}  # the room posted to last stands last
         self._size = 0
 
     def append(self, room: str, posts: Sequence[Post]) -> list[Msg]:
-        """Adds `posts` to the log of `room`, in order.
-
-        Returns:
-            A message for each post. A post that repeats an author's nonce of the last ten minutes is not
-            added: the message of the first one is returned in its place, so that an id which is not above
-            all before it marks a repeat.
-        """
+        """Adds posts; see `Log.append`."""
         now = self._clock()
         at = int(now * 1000)
         with self._lock:
@@ -100,33 +100,97 @@ class MemoryLog:
         return message
 
     def _trim(self, log: _RoomLog) -> None:
-        while len(log.messages) > MAX_MESSAGES or log.size > MAX_ROOM_BYTES:
+        while len(log.messages) > self._max_messages or log.size > MAX_ROOM_BYTES:
             self._size -= log.drop_oldest()
         while self._size > MAX_BYTES:
             silent = next(log for log in self._rooms.values() if log.messages)
             self._size -= silent.drop_oldest()
 
     def bounds(self, room: str) -> tuple[int, int]:
-        """Returns the oldest id kept and the newest id given, in `room`; (1, 0) if nothing was ever said."""
+        """Returns the oldest id kept and the newest id given; see `Log.bounds`."""
         with self._lock:
             log = self._rooms.get(room)
-            return (log.last - len(log.messages) + 1, log.last) if log else (1, 0)
+            return (log.oldest, log.last) if log else (1, 0)
 
     def read(self, room: str, after: int, limit: int) -> list[Msg]:
-        """Returns at most `limit` kept messages of `room` with ids above `after`, oldest first."""
+        """Returns messages after an id; see `Log.read`."""
         with self._lock:
             log = self._rooms.get(room)
             if log is None:
                 return []
-            oldest = log.last - len(log.messages) + 1
-            start = max(0, after + 1 - oldest)
+            start = max(0, after + 1 - log.oldest)
             return list(islice(log.messages, start, start + limit))
 
-    def forget(self, room: str) -> None:
+    def read_back(self, room: str, before: int, limit: int) -> list[Msg]:
+        """Returns messages before an id; see `Log.read_back`."""
+        with self._lock:
+            log = self._rooms.get(room)
+            if log is None:
+                return []
+            end = max(0, min(before, log.last + 1) - log.oldest)
+            return list(islice(log.messages, max(0, end - limit), end))
+
+    def since(self, room: str, at: int) -> int:
+        """Returns the first id of a time; see `Log.since`."""
+        with self._lock:
+            log = self._rooms.get(room)
+            if log is None:
+                return 1
+            return log.oldest + bisect_left(log.messages, at, key=lambda message: message.at)
+
+    def search(self, text: str, rooms: Iterable[str], limit: int) -> list[Msg]:
+        """Finds messages by their words; see `Log.search`."""
+        wanted = _words(text)
+        found: list[Msg] = []
+        for name in rooms if wanted else ():
+            with self._lock:
+                log = self._rooms.get(name)
+                messages = list(log.messages) if log else []
+            matching = (message for message in reversed(messages) if wanted <= _words(message.text))
+            found += islice(matching, limit)
+        found.sort(key=lambda message: (message.at, message.id), reverse=True)
+        return found[:limit]
+
+    def topic(self, room: str) -> Topic | None:
+        """Returns the topic of a room; see `Log.topic`."""
+        with self._lock:
+            log = self._rooms.get(room)
+            return log.topic if log else None
+
+    def set_topic(self, topic: Topic) -> None:
+        """Keeps the topic of a room; see `Log.set_topic`."""
+        with self._lock:
+            self._rooms.setdefault(topic.room, _RoomLog()).topic = topic
+
+    def rooms(self) -> dict[str, int]:
+        """Returns the newest id of each room; see `Log.rooms`."""
+        with self._lock:
+            return {name: log.last for name, log in self._rooms.items()}
+
+    def release(self, room: str) -> None:
         """Drops all that is kept of `room`; its ids begin again at 1."""
         with self._lock:
             if log := self._rooms.pop(room, None):
                 self._size -= log.size
+
+    def tidy(self) -> float:
+        """Forgets what is too old; see `Log.tidy`."""
+        if self._seconds is not None:
+            cutoff = int((self._clock() - self._seconds) * 1000)
+            with self._lock:
+                for log in self._rooms.values():
+                    while log.messages and log.messages[0].at < cutoff:
+                        self._size -= log.drop_oldest()
+        return TIDY_SECONDS
+
+    def close(self) -> None:
+        """Does nothing: memory is given back by itself."""
+
+
+def _words(text: str) -> set[str]:
+    """Returns the words of a text without case and accents."""
+    plain = text.lower() if text.isascii() else unicodedata.normalize("NFKD", text).casefold()
+    return set(WORD.findall(_MARKS.sub("", plain)))
 
 
 def _size(message: Msg) -> int:

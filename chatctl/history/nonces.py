@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from chatctl.history.log import REMEMBERED_SECONDS
+
 V = TypeVar("V")
 
-REMEMBERED_SECONDS = 600
 MAX_REMEMBERED = 100_000
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from chatctl.history.log import KEEP_ALL, Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class Config:
         outbox: bytes that may wait for a client which does not read.
         ping_after: seconds of silence after which a client is pinged.
         drop_after: seconds of silence after which it is dropped.
+        data: directory in which history is kept; None for memory alone.
+        retention: what is kept of each room.
     """
 
     host: str = "127.0.0.1"
@@ -32,3 +37,5 @@ class Config:
     outbox: int = 256 * 1024
     ping_after: float = 60
     drop_after: float = 120
+    data: Path | None = None
+    retention: Retention = KEEP_ALL

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable
 
 from chatctl.errors import Refused
-from chatctl.history.memory import MemoryLog
+from chatctl.history.log import Log
 from chatctl.history.nonces import RecentNonces
 from chatctl.messages import LOBBY, Kind, Members, RoomLine, Rooms, Told
 from chatctl.names import MAX_DECOMPOSED, MAX_NAME, fold, skeleton
 from chatctl.server.room import Member, Room
 
-MAX_ROOMS = 1_000
+MAX_ROOMS = 1_000  # that can be entered without asking the log
+MAX_KEPT_ROOMS = 10_000  # that have something in the log
 MAX_NAMES_LISTED = 5_000  # that many of 32 characters fit into one frame
 MAX_LIST_BYTES = 900 * 1024  # of one answer to `list`
 
@@ -30,10 +31,11 @@ class Hub:
         clock: returns seconds since the Unix epoch.
     """
 
-    def __init__(self, log: MemoryLog, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, log: Log, clock: Callable[[], float] = time.time) -> None:
         self._log = log
         self._clock = clock
         self._lock = threading.Lock()
+        self._released = threading.Condition(self._lock)
         self._people: dict[str, Member] = {}  # by folded name
         self._looks: dict[str, Member] = {}  # by skeleton
         self._rooms: dict[str, Room] = {LOBBY: Room(LOBBY, log)}
@@ -62,6 +64,12 @@ class Hub:
         with self._lock:
             self._drop_names(member)
             member.name = member.author = ""
+            self._released.notify_all()
+
+    def wait_released(self, member: Member, seconds: float) -> None:
+        """Waits until `member` has given its name back, and so has left its rooms, at most `seconds`."""
+        with self._lock:
+            self._released.wait_for(lambda: not member.name, seconds)
 
     def _drop_names(self, member: Member) -> None:
         if member.name:
@@ -83,10 +91,13 @@ class Hub:
         """Returns the room called `name`, made now if there is none.
 
         Raises:
-            Refused: ``server-full``: there are too many rooms, and somebody is in each.
+            Refused: ``server-full``: there are too many rooms, and somebody is in each; ``storage``.
         """
         if room := self.room(name):
             return room
+        kept = self._log.rooms()
+        if name not in kept and len(kept) >= MAX_KEPT_ROOMS:
+            raise Refused("server-full", f"there are {MAX_KEPT_ROOMS} rooms already")
         if len(self._rooms) >= MAX_ROOMS:
             self._make_place()
         with self._lock:
@@ -95,8 +106,8 @@ class Hub:
             return self._rooms[name]
 
     def _make_place(self) -> None:
-        """Drops the oldest room that nobody is in, with its messages."""
-        for room in list(self._rooms.values()):
+        """Drops the oldest room that nobody is in, with its messages where they are not kept for good."""
+        for room in self._open_rooms():
             if room.name != LOBBY and not room.count and room.close_if_idle(even_with_messages=True):
                 self._drop_room(room)
                 return
@@ -111,11 +122,11 @@ class Hub:
         with self._lock:
             if self._rooms.get(room.name) is room:
                 del self._rooms[room.name]
-                self._log.forget(room.name)
+                self._log.release(room.name)
 
     def flush_presence(self) -> None:
         """Tells the members of large rooms who came and went. To be called once a second."""
-        for room in list(self._rooms.values()):
+        for room in self._open_rooms():
             room.flush_presence()
 
     # Questions and private messages
@@ -134,12 +145,25 @@ class Hub:
         """Answers ``list``: the rooms, the fullest first, as many as fit into one frame."""
         lines: list[RoomLine] = []
         size = 0
-        for room in sorted(self._rooms.copy().values(), key=lambda room: (-room.count, room.name)):
-            lines.append(RoomLine(room.name, room.count, room.topic, room.newest))
-            size += 80 + 4 * len(room.name) + 4 * len(room.topic)
+        open_ = [RoomLine(room.name, room.count, room.topic, room.newest) for room in self._open_rooms()]
+        for line in sorted(open_ + self._kept_rooms(), key=lambda line: (-line.count, line.room)):
+            lines.append(line)
+            size += 80 + 4 * len(line.room) + 4 * len(line.topic)
             if size > MAX_LIST_BYTES:
                 break
         return Rooms(lines, re)
+
+    def _open_rooms(self) -> list[Room]:
+        return list(self._rooms.values())
+
+    def _kept_rooms(self) -> list[RoomLine]:
+        """Returns the rooms that are in the log alone."""
+        kept = {name: last for name, last in self._log.rooms().items() if name not in self._rooms}
+        topics = {name: self._log.topic(name) for name in kept}
+        return [
+            RoomLine(name, 0, topic.text if (topic := topics[name]) else "", last)
+            for name, last in kept.items()
+        ]
 
     def tell(self, sender: Member, to: str, text: str, kind: Kind, nonce: str | None) -> int:
         """Sends a private message; returns its time, or that of the first one with the same nonce.

@@ -141,6 +141,12 @@ class Outbox:
         emptied = self._empty.wait(timeout)
         return emptied and not self._closed
 
+    def stop_waiting(self) -> None:
+        """Ends a `wait_empty` of another thread."""
+        with self._lock:
+            if self._empty:
+                self._empty.set()
+
     def abandon(self) -> None:
         """Gives up what is unsent, and ends the connection; whoever waits in `finish` goes on."""
         with self._lock:

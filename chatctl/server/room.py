@@ -18,10 +18,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from chatctl.history.memory import MAX_MESSAGES, MemoryLog, Post
+from chatctl.errors import StorageError
+from chatctl.history.log import Log, Post
 from chatctl.messages import (
     MAX_MEMBERS_SHOWN,
     Ack,
+    Error,
     Frame,
     Gap,
     Msg,
@@ -84,11 +86,15 @@ class Room:
 
     Attributes:
         closed: the room was dropped, nobody can enter it any more.
+
+    Raises:
+        StorageError: the log cannot be read.
     """
 
-    def __init__(self, name: str, log: MemoryLog) -> None:
+    def __init__(self, name: str, log: Log) -> None:
         self.name = name
-        self.topic = ""
+        topic = log.topic(name)
+        self.topic = topic.text if topic else ""
         self.closed = False
         self._log = log
         self._newest = log.bounds(name)[1]
@@ -175,7 +181,11 @@ class Room:
         if not batch:
             return
         begun = time.monotonic()
-        messages = self._log.append(self.name, [post for posted in batch for post in posted.posts])
+        try:
+            messages = self._log.append(self.name, [post for posted in batch for post in posted.posts])
+        except StorageError as error:
+            _refuse(batch, error)
+            return
         fresh, acks = self._sort_out(batch, messages)
         for encode, members in self._members.items():
             parts = [encode(part) for part in fresh]
@@ -247,6 +257,9 @@ class Room:
 
         Returns:
             False if the room was closed or the member cut off: it is not in the room.
+
+        Raises:
+            StorageError: the log cannot be read: it is not in the room.
         """
         with self._settled():
             if self.closed:
@@ -275,9 +288,10 @@ class Room:
                 return False
             if self._changes != changes:
                 member.send(member.encode([self._state(member, None)]))
-            page = self._log.read(self.name, seen, MAX_MESSAGES)
-            member.send(self._catch_up(member, seen, page))
-            if not page and seen < self._newest:
+            while page := self._log.read(self.name, seen, REPLAY_MESSAGES):
+                member.send(self._catch_up(member, seen, page))
+                seen = page[-1].id
+            if seen < self._newest:
                 member.send(member.encode([Gap(self.name, seen, self._newest + 1)]))
             self._admit(member)
         return True
@@ -394,14 +408,18 @@ class Room:
                 told.update(members)
 
     def set_topic(self, member: Member, text: str, re: int | None) -> None:
-        """Sets the topic, and tells every member."""
+        """Sets the topic, and tells every member.
+
+        Raises:
+            StorageError: it cannot be kept, and was not set.
+        """
         with self._settled():
+            topic = Topic(self.name, text, member.name, int(time.time() * 1000))
+            self._log.set_topic(topic)
             self.topic = text
             self._changes += 1
-            topic = Topic(self.name, text, member.name, int(time.time() * 1000))
             self._broadcast(topic, without=member)
-            topic.re = re
-            member.send(member.encode([topic]))
+            member.send(member.encode([Topic(topic.room, topic.text, topic.name, topic.at, re)]))
 
     def _broadcast(self, frame: Frame, without: Member | None = None) -> None:
         """Sends one frame to every member; the lock is held."""
@@ -428,11 +446,25 @@ def _acks(posted: PostSet, messages: list[Msg]) -> list[Ack]:
     ]
 
 
+def _refuse(batch: list[PostSet], error: StorageError) -> None:
+    """Tells those who posted that nothing of it was kept."""
+    for posted in batch:
+        posted.member.send(
+            posted.member.encode(
+                Error(code=error.code, text=str(error), re=n, nonce=post.nonce)
+                for post, n in zip(posted.posts, posted.numbers, strict=True)
+            )
+        )
+
+
 def _encode_replay(member: Member, messages: list[Msg]) -> bytes:
-    """Encodes earlier messages for `member`, who gets the nonces of its own."""
-    return member.encode(
-        m
-        if m.nonce is None or fold(m.name) == member.author
-        else Msg(m.id, m.at, m.room, m.name, m.text, m.kind)
+    """Encodes earlier messages for `member`."""
+    return member.encode(as_seen_by(member.author, messages))
+
+
+def as_seen_by(author: str, messages: list[Msg]) -> list[Msg]:
+    """Returns earlier messages as `author` gets them: nobody sees the nonces of others."""
+    return [
+        m if m.nonce is None or fold(m.name) == author else Msg(m.id, m.at, m.room, m.name, m.text, m.kind)
         for m in messages
-    )
+    ]

@@ -2,6 +2,7 @@
 
 Stopping is one sequence, and may be asked for at any time and more than once: accept nobody any more, say
 ``bye`` to everybody, give them `FLUSH_SECONDS` to take what was sent, join the threads, end the drainer.
+Whoever opened the log closes it then.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from queue import SimpleQueue
 
 from chatctl import names
 from chatctl.framing import encode
+from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
 from chatctl.server.access import Admission, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
+from chatctl.server.resumption import Resumption
 from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
 
@@ -44,15 +47,22 @@ class Server:
 
     Args:
         config: what was set.
+        log: keeps what is said; to be closed after `stop`.
 
     Attributes:
         address: where it listens, host and port; after `start`.
+
+    Raises:
+        StorageError: the log cannot be read.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, log: Log) -> None:
+        self._log = log
         self._shared = Shared(
             config=config,
-            hub=Hub(MemoryLog()),
+            log=log,
+            hub=Hub(log),
+            resumption=Resumption(),
             admission=Admission(config.max_clients, config.max_per_ip),
             drainer=Drainer(),
             stopping=threading.Event(),
@@ -68,6 +78,7 @@ class Server:
         self._complained = -COMPLAIN_SECONDS
         self._acceptor = threading.Thread(target=self._accept, name="acceptor", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._tidier = threading.Thread(target=self._tidy, name="tidier", daemon=True)
 
     def start(self) -> None:
         """Opens the port; from now on clients are served, until `stop`.
@@ -83,6 +94,7 @@ class Server:
         threading.stack_size(STACK_BYTES)
         self._shared.drainer.start()
         self._keeper.start()
+        self._tidier.start()
         self._acceptor.start()
         names.prepare()
 
@@ -99,6 +111,7 @@ class Server:
             self._listener = None
             self._dismiss(deadline)
             self._keeper.join()
+            self._tidier.join()
             self._shared.drainer.stop()
             if self._spare is not None:
                 os.close(self._spare)
@@ -176,7 +189,16 @@ class Server:
         with self._lock:
             self._sessions.pop(session, None)
 
-    # Every second
+    # Now and then
+
+    def _tidy(self) -> None:
+        pause = CHECK_SECONDS
+        while not self._stopping.wait(pause):
+            try:
+                pause = self._log.tidy()
+            except Exception:
+                log.exception("tidying the history failed")
+                pause = COMPLAIN_SECONDS
 
     def _keep(self) -> None:
         while not self._stopping.wait(CHECK_SECONDS):
@@ -202,10 +224,11 @@ def run(config: Config, started: Callable[[str, int], None]) -> None:
         started: called once connections are accepted, with the address and the port.
 
     Raises:
+        DataError: the history cannot be opened.
         ListenError: the port cannot be opened.
     """
-    server = Server(config)
-    with _signals() as caught:
+    with _opened_log(config) as opened, _signals() as caught:
+        server = Server(config, opened)
         try:
             server.start()
             if not is_loopback(server.address[0]):
@@ -214,6 +237,24 @@ def run(config: Config, started: Callable[[str, int], None]) -> None:
             log.info("stopping: %s", signal.Signals(caught.get()).name)
         finally:
             server.stop()
+
+
+@contextmanager
+def _opened_log(config: Config) -> Iterator[Log]:
+    """Opens the log that `config` asks for; closes it at the end.
+
+    Raises:
+        DataError: it cannot be opened.
+    """
+    if config.data is None:
+        yield MemoryLog(config.retention)
+        return
+    # Imported here, since a server that keeps nothing starts sooner without.
+    from chatctl.history.directory import DirectoryLock
+    from chatctl.history.sqlite import SqliteLog
+
+    with DirectoryLock(config.data), closing(SqliteLog(config.data, config.retention)) as opened:
+        yield opened
 
 
 @contextmanager

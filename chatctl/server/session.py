@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import socket
 import threading
 import time
@@ -15,7 +14,7 @@ from msgspec import UNSET
 import chatctl
 from chatctl.errors import FrameError, Refused
 from chatctl.framing import Fault
-from chatctl.history.memory import Post
+from chatctl.history.log import Log, Post
 from chatctl.messages import (
     HANDSHAKE_SECONDS,
     LOBBY,
@@ -25,6 +24,7 @@ from chatctl.messages import (
     MAX_NONCE,
     VERSION,
     Ack,
+    AskHistory,
     Bye,
     ClientFrame,
     Error,
@@ -40,18 +40,20 @@ from chatctl.messages import (
     Rename,
     Renamed,
     Say,
+    Search,
     SetTopic,
     Tell,
     Welcome,
     Who,
 )
 from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
-from chatctl.server import sockets
+from chatctl.server import lookup, sockets
 from chatctl.server.access import Admission, TokenBucket
 from chatctl.server.config import Config
 from chatctl.server.dialects import native
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, Outbox, wake_reader
+from chatctl.server.resumption import Resumption, Ticket
 from chatctl.server.room import Encode, Member, PostSet, Room
 from chatctl.text import MAX_TEXT, MAX_TOPIC, check_text, one_line
 
@@ -66,6 +68,8 @@ MAX_ROOMS_JOINED = 100
 CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
+TAKE_OVER_SECONDS = 10.0  # for the session that is replaced to end
+LONGEST_PAUSE = 1.0  # seconds in which a client that is held up looks whether it is still to be served
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,9 @@ class Shared:
 
     Attributes:
         config: what was set.
+        log: keeps what is said.
         hub: the people and rooms.
+        resumption: whose session is whose.
         admission: who may come in.
         drainer: sends what sockets did not take at once.
         stopping: set once the server is going down.
@@ -82,7 +88,9 @@ class Shared:
     """
 
     config: Config
+    log: Log
     hub: Hub
+    resumption: Resumption[Session]
     admission: Admission
     drainer: Drainer
     stopping: threading.Event
@@ -113,6 +121,7 @@ class Session:
         "_reason",
         "_shared",
         "_sock",
+        "_ticket",
         "address",
         "author",
         "encode",
@@ -139,6 +148,7 @@ class Session:
         self._reason = "closed the connection"
         self.started = self.heard = time.monotonic()
         self._pinged = False
+        self._ticket: Ticket[Session] | None = None
 
     # The thread
 
@@ -200,16 +210,20 @@ class Session:
         """Acts on the first frame; returns whether the client is in."""
         try:
             hello, name, rooms = _check_hello(frame)
-            self._shared.hub.claim(self, name)
+            resumed = hello.resume is not None and self._take_over(hello.resume)
+            if not resumed:
+                self._shared.hub.claim(self, name)
         except Refused as refusal:
             number = frame.re if isinstance(frame, Fault) else frame.n
             self._end(Error(code=refusal.code, text=str(refusal), re=number, fatal=True))
             return False
+        name = self.name
         threading.current_thread().name = f"client-{name}"
         extra = {"client": name, "address": self.address}
         agent = one_line(hello.agent or "no agent")[:64]
-        log.info("%s came from %s (%s)", name, self.address, agent, extra=extra)
-        self.send_frame(self._welcome(hello))
+        came = "came back" if resumed else "came"
+        log.info("%s %s from %s (%s)", name, came, self.address, agent, extra=extra)
+        self.send_frame(self._welcome(hello, resumed=resumed))
         for room, after in rooms.items():
             try:
                 self._enter_room(room, after, hello.backlog, None)
@@ -217,14 +231,42 @@ class Session:
                 self._refuse(refusal, hello)
         return True
 
-    def _welcome(self, hello: Hello) -> Welcome:
+    def _take_over(self, secret: str) -> bool:
+        """Takes the name over of the session `secret` belongs to, which ends first, if it has not.
+
+        Whatever that session was still to post is posted before this one comes in, or never.
+
+        Returns:
+            False if the secret is not known, or somebody else has the name by now.
+        """
+        hub = self._shared.hub
+        ticket = self._shared.resumption.find(secret)
+        if ticket is None:
+            return False
+        deadline = time.monotonic() + TAKE_OVER_SECONDS
+        while (holder := ticket.holder) and time.monotonic() < deadline:
+            holder.cut(Bye(code="replaced", text="you came back on another connection"))
+            hub.wait_released(holder, deadline - time.monotonic())
+            if ticket.holder is holder:
+                # It has left its rooms; what remains is to see it off.
+                break
+        try:
+            hub.claim(self, ticket.name)
+        except Refused:
+            return False
+        self._ticket = ticket
+        return True
+
+    def _welcome(self, hello: Hello, *, resumed: bool) -> Welcome:
         config = self._shared.config
+        secret, self._ticket = self._shared.resumption.issue(self, self.name, self._ticket)
         return Welcome(
             v=VERSION,
             name=self.name,
             server=f"chatctl/{chatctl.__version__}",
-            session=secrets.token_urlsafe(16),
+            session=secret,
             limits=_limits(config),
+            resumed=resumed,
             motd=config.motd or None,
             re=hello.n,
         )
@@ -243,7 +285,7 @@ class Session:
             done += taken
             if done < len(frames):
                 # Reading on later is all the punishment: the client's own sending comes to a halt.
-                self._shared.stopping.wait(self._bucket.wait())
+                self._shared.stopping.wait(min(self._bucket.wait(), LONGEST_PAUSE))
                 self.heard = time.monotonic()
 
     def _perform(self, frames: Frames) -> None:
@@ -365,6 +407,8 @@ class Session:
         self._shared.hub.claim(self, check_name(frame.name))
         log.info("%s is now %s", old, self.name, extra={"client": self.name, "address": self.address})
         threading.current_thread().name = f"client-{self.name}"
+        if self._ticket:
+            self._ticket.name = self.name
         told: set[Member] = set()
         for room in self.rooms.values():
             room.rename(self, old, told)
@@ -382,6 +426,12 @@ class Session:
 
     def _list(self, frame: ListRooms) -> None:
         self.send_frame(self._shared.hub.list_rooms(frame.n))
+
+    def _history(self, frame: AskHistory) -> None:
+        self.send(self.encode(lookup.history(self._shared.log, frame, self.author)))
+
+    def _search(self, frame: Search) -> None:
+        self.send_frame(lookup.search(self._shared.log, frame, self.author))
 
     def _ping(self, frame: Ping) -> None:
         self.send_frame(Pong(re=frame.n))
@@ -403,6 +453,7 @@ class Session:
         """Ends the session from another thread: `ending` is the last frame the client gets."""
         if self._ending is None:
             self._end(ending)
+            self._outbox.stop_waiting()
             wake_reader(self._sock)
 
     def _end(self, ending: Error | Bye) -> None:
@@ -456,6 +507,8 @@ class Session:
         try:
             self._leave_rooms()
             self._shared.hub.release(self)
+            if self._ticket:
+                self._shared.resumption.retire(self, name, self._ticket)
             farewell = self.encode([self._ending]) if self._ending else b""
             self._outbox.finish(farewell, FLUSH_SECONDS)
             if self._ending:
@@ -479,6 +532,8 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     SetTopic: Session._topic,
     Who: Session._who,
     ListRooms: Session._list,
+    AskHistory: Session._history,
+    Search: Session._search,
     Ping: Session._ping,
     Pong: Session._pong,
     Leave: Session._bye,
