@@ -44,6 +44,15 @@ def test_nothing_is_lost_and_the_picture_is_drawn(mode: str, peer: str, tmp_path
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
 
 
+def test_a_long_history_is_measured_beside_an_empty_one(tmp_path: Path) -> None:
+    few = ["--messages", "2000", "--rounds", "1", "--json", "--picture", str(tmp_path / "picture.svg")]
+    done = benchmark("--mode", "history", *few)
+    assert done.returncode == 0, done.stderr
+    (rows,) = json.loads(done.stdout).values()
+    assert len(rows) == 5
+    assert all(figures["empty"] > 0 < figures["full"] for figures in rows.values())
+
+
 def test_what_is_not_known_is_refused(tmp_path: Path) -> None:
     done = benchmark("--only", "nobody", "--picture", str(tmp_path / "picture.svg"))
     assert done.returncode == 2

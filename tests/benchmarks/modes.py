@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
 
-from tests.benchmarks import startup
+from tests.benchmarks import long_history, startup
 from tests.benchmarks.apart import run_apart
 from tests.benchmarks.load import Plan, Result
 from tests.benchmarks.peers import OWN, Peer, running
@@ -22,6 +22,7 @@ class Mode(StrEnum):
     latency = "latency"
     many = "many"
     startup = "startup"
+    history = "history"
     all = "all"
 
 
@@ -85,6 +86,8 @@ def measure(mode: Mode, peers: list[Peer], changes: Mapping[str, int], rounds: i
     """
     if mode == Mode.startup:
         return [_startup(rounds)]
+    if mode == Mode.history:
+        return [_history(rounds, changes.get("messages", long_history.KEPT))]
     measurement = MEASUREMENTS[mode]
     plans = [replace(plan, **changes) for plan in measurement.plans]
     # Plans that differed in what was changed would make the same chart.
@@ -129,3 +132,9 @@ def _startup(rounds: int) -> Chart:
     rows = {name: (1000 * value, value / bare) for name, value in seconds.items()}
     columns = ("ms", "to the bare app")
     return Chart("whole processes", "milliseconds, less is better", columns, rows, compared=False)
+
+
+def _history(rounds: int, kept: int) -> Chart:
+    rows = long_history.measure(rounds, kept)
+    title = f"a history of {kept:,} messages beside an empty one"
+    return Chart(title, "less is better", ("empty", "full"), rows, compared=False)

@@ -60,7 +60,7 @@ class Peer:
     Attributes:
         name: what it is called in the report.
         tool: the program it needs.
-        arguments: of the program, with ``{port}`` and ``{config}``.
+        arguments: of the program, with ``{port}``, ``{config}`` and ``{data}``, an empty directory.
         speech: how one speaks to it.
         config: what is in its configuration file, with ``{port}``.
         announces: it takes a port of its own, and its first line is ``listening on HOST:PORT``.
@@ -79,19 +79,17 @@ class Peer:
         return shutil.which(self.tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
+_SERVE = ("-m", "chatctl", "serve", "--port=0", "--rate=0", "--max-per-ip=0")
+_CHAT = Speech(
+    hello=b'{"t":"hello","v":1,"name":"b{i}","backlog":0}\n',
+    ready=b'"t":"room"',
+    prefix=b'{"t":"say","text":"',
+    suffix=b'"}\n',
+)
+
 PEERS = (
-    Peer(
-        OWN,
-        sys.executable,
-        ("-m", "chatctl", "serve", "--port=0", "--ephemeral", "--rate=0", "--max-per-ip=0"),
-        Speech(
-            hello=b'{"t":"hello","v":1,"name":"b{i}","backlog":0}\n',
-            ready=b'"t":"room"',
-            prefix=b'{"t":"say","text":"',
-            suffix=b'"}\n',
-        ),
-        announces=True,
-    ),
+    Peer(OWN, sys.executable, (*_SERVE, "--data={data}"), _CHAT, announces=True),
+    Peer(f"{OWN} --ephemeral", sys.executable, (*_SERVE, "--ephemeral"), _CHAT, announces=True),
     Peer(
         "ncat --chat",
         "ncat",
@@ -138,7 +136,8 @@ def running(peer: Peer) -> Iterator[tuple[tuple[str, int], int]]:
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory) / "config"
         config.write_text(peer.config.format(port=port))
-        arguments = [word.format(port=port, config=config) for word in peer.arguments]
+        places = {"port": port, "config": config, "data": Path(directory) / "data"}
+        arguments = [word.format(**places) for word in peer.arguments]
         with started([str(peer.path), *arguments], announces=peer.announces) as process:
             if peer.announces:
                 address = announced(process)

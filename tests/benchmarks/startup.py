@@ -33,7 +33,8 @@ def measure(rounds: int) -> dict[str, float]:
             BARE_APP: lambda: _to_its_end([sys.executable, str(bare), "--help"]),
             "chatctl --help": lambda: _to_its_end([*_CHATCTL, "--help"]),
             "chatctl --version": lambda: _to_its_end([*_CHATCTL, "--version"]),
-            "chatctl serve, until it listens": _until_it_listens,
+            "chatctl serve, until it listens": lambda: _until_it_listens(f"--data={directory}/data"),
+            "the same, --ephemeral": lambda: _until_it_listens("--ephemeral"),
         }
         seconds: dict[str, list[float]] = {name: [] for name in timed}
         for _ in range(rounds):
@@ -48,8 +49,8 @@ def _to_its_end(command: list[str]) -> float:
     return time.perf_counter() - begun
 
 
-def _until_it_listens() -> float:
+def _until_it_listens(option: str) -> float:
     begun = time.perf_counter()
-    with started([*_CHATCTL, "serve", "--port", "0"], announces=True) as process:
+    with started([*_CHATCTL, "serve", "--port=0", option], announces=True) as process:
         announced(process)
         return time.perf_counter() - begun
