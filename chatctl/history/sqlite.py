@@ -151,6 +151,7 @@ class SqliteLog:
         self._lock = threading.Lock()  # held while the connection is used; guards all below but `_waiting`
         self._waiting: deque[_Batch] = deque()
         self._connection = open_database(directory)
+        self._closed = False
         self._broken = False  # the connection cannot be trusted any more
         self._failing = False  # what was to be written last was not
         self._complained = -COMPLAIN_SECONDS
@@ -451,6 +452,8 @@ class SqliteLog:
         Raises:
             OSError: they are not where they should be.
         """
+        if self._closed:
+            raise OSError(0, "the server is stopping")
         if _identity(self._path) != self._identity:
             raise FileNotFoundError(0, "the file was replaced: put it back, or restart the server")
         if self._broken:
@@ -496,6 +499,7 @@ class SqliteLog:
     def close(self) -> None:
         """Closes the database."""
         with self._lock, suppress(sqlite3.Error):
+            self._closed = True
             self._connection.close()
 
 
