@@ -78,7 +78,7 @@ def open_database(directory: Path) -> sqlite3.Connection:
     path = directory / FILE
     try:
         if not path.exists():
-            path.touch(mode=0o600)
+            _create(path)
         _inspect(path)
     except OSError as error:
         raise DataError(f"cannot use {path}: {error.strerror}") from None
@@ -87,6 +87,16 @@ def open_database(directory: Path) -> sqlite3.Connection:
         _set_up(connection)
         _migrate(connection)
     return connection
+
+
+def _create(path: Path) -> None:
+    """Makes an empty file that is there after a power cut too."""
+    path.touch(mode=0o600)
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _inspect(path: Path) -> None:
