@@ -11,7 +11,17 @@ from chatctl.errors import Refused
 from chatctl.framing import encode, encode_all, server_frames
 from chatctl.history.log import Post
 from chatctl.history.memory import MemoryLog
-from chatctl.messages import LOBBY, MAX_SERVER_FRAME, Frame, Members, RoomLine, Rooms, ServerFrame, Told
+from chatctl.messages import (
+    LOBBY,
+    MAX_SERVER_FRAME,
+    Frame,
+    Members,
+    RoomLine,
+    Rooms,
+    ServerFrame,
+    Told,
+    Topic,
+)
 from chatctl.server.hub import MAX_NAMES_LISTED, MAX_ROOMS, Hub
 from chatctl.server.room import Member, PostSet, Room
 from tests.helpers import SECONDS
@@ -334,6 +344,41 @@ def test_the_list_of_rooms_fits_into_a_frame(hub: Hub, topic: str, monkeypatch: 
     rooms = hub.list_rooms(2**53 - 1)
     assert 400 < len(rooms.rooms) < 3 * MAX_ROOMS
     assert len(encode(rooms)) <= MAX_SERVER_FRAME
+
+
+def test_rooms_that_are_only_in_the_log_are_listed_too(log: MemoryLog) -> None:
+    log.append("attic", [Post("ann", "ann", "x")] * 3)
+    log.set_topic(Topic("attic", "old things", "ann", 1))
+    hub = Hub(log)
+    hub.open_room("empty").enter(come(hub, "bob"), None, 0, None)
+    assert hub.list_rooms(4) == Rooms(
+        [RoomLine("empty", 1, "", 0), RoomLine("attic", 0, "old things", 3), RoomLine("lobby", 0, "", 0)], 4
+    )
+    hub.open_room("attic").enter(come(hub, "eve"), None, 0, None)
+    assert RoomLine("attic", 1, "old things", 3) in hub.list_rooms(None).rooms
+
+
+def test_there_is_an_end_to_the_rooms_that_are_kept(
+    hub: Hub, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatctl.server.hub.MAX_KEPT_ROOMS", 2)
+    for room in ("attic", "cellar"):
+        log.append(room, [Post("ann", "ann", "x")])
+    with pytest.raises(Refused) as refused:
+        hub.open_room("shed")
+    assert refused.value.code == "server-full"
+    assert hub.open_room("attic").newest == 1
+
+
+def test_waiting_for_a_name_ends_when_it_is_given_back(hub: Hub) -> None:
+    ann = come(hub, "ann")
+    waiting = threading.Thread(target=hub.wait_released, args=(ann, SECONDS), daemon=True)
+    waiting.start()
+    hub.wait_released(ann, 0.01)
+    assert waiting.is_alive()
+    hub.release(ann)
+    waiting.join(SECONDS)
+    assert not waiting.is_alive()
 
 
 def test_all_rooms_are_listed_as_long_as_they_fit(hub: Hub) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from chatctl.errors import StorageError
 from chatctl.framing import encode, encode_all, server_frames
-from chatctl.history.log import Post
+from chatctl.history.log import Log, Post, Retention
 from chatctl.history.memory import MAX_MESSAGES, MemoryLog
+from chatctl.history.sqlite import IDLE_SECONDS, SqliteLog
 from chatctl.messages import (
     MAX_MEMBERS_SHOWN,
     Ack,
@@ -81,13 +85,22 @@ class Guest:
         room.publish(PostSet(self, posts, [None] * len(posts), nonces, sum(map(len, texts))))
 
 
-@pytest.fixture
-def log() -> MemoryLog:
-    return MemoryLog()
+@pytest.fixture(params=["memory", "disk"])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
+    """A log of either kind, which keeps as much: a room does not know which one it has."""
+    keep = Retention(messages=MAX_MESSAGES)
+    with closing(MemoryLog() if request.param == "memory" else SqliteLog(tmp_path, keep)) as log:
+        yield log
+
+
+def tidy(log: Log) -> None:
+    """Has a log forget what it is to forget."""
+    while log.tidy() < IDLE_SECONDS:
+        pass
 
 
 @pytest.fixture
-def room(log: MemoryLog) -> Room:
+def room(log: Log) -> Room:
     return Room("lobby", log)
 
 
@@ -176,7 +189,7 @@ def test_everyone_else_gets_what_is_said(room: Room) -> None:
     assert room.newest == 3
 
 
-def test_a_post_with_a_nonce_is_acked_in_its_place(room: Room, log: MemoryLog) -> None:
+def test_a_post_with_a_nonce_is_acked_in_its_place(room: Room, log: Log) -> None:
     ann, bob = enter(room, "ann", "bob")
     bob.say(room, "first")
     posts = [
@@ -204,7 +217,7 @@ def test_nobody_is_sent_nothing(room: Room) -> None:
     assert len(bob.sent) == 1
 
 
-def test_a_repeat_is_acked_again_and_not_delivered(room: Room, log: MemoryLog) -> None:
+def test_a_repeat_is_acked_again_and_not_delivered(room: Room, log: Log) -> None:
     ann, bob = enter(room, "ann", "bob")
     ann.say(room, "a", "b", nonces=True)
     first = ann.frames()
@@ -236,7 +249,7 @@ def test_the_same_nonce_of_someone_else_is_no_repeat(room: Room) -> None:
     assert plain(eve.frames()) == [message(1, "ann", "a"), message(2, "bob", "a")]
 
 
-def test_numbers_go_on_where_the_log_has_them(log: MemoryLog) -> None:
+def test_numbers_go_on_where_the_log_has_them(log: Log) -> None:
     log.append("lobby", [Post("ann", "ann", "old")] * 5)
     room = Room("lobby", log)
     assert room.newest == 5
@@ -268,7 +281,7 @@ def restless() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("restless")
-def test_order_and_no_gaps_with_many_posting_at_once(room: Room, log: MemoryLog) -> None:
+def test_order_and_no_gaps_with_many_posting_at_once(room: Room, log: Log) -> None:
     acked = enter(room, "a1", "a2", "a3")
     silent = enter(room, "s1", "s2")
     listeners = enter(room, "l1", "l2", "l3", dialect=encode_singly)
@@ -401,9 +414,7 @@ def test_the_room_and_the_backlog(room: Room) -> None:
         (2**53 - 1, 0, []),
     ],
 )
-def test_what_is_replayed(
-    room: Room, log: MemoryLog, after: int | None, backlog: int, expected: list[int]
-) -> None:
+def test_what_is_replayed(room: Room, log: Log, after: int | None, backlog: int, expected: list[int]) -> None:
     log.append("lobby", [Post("ann", "ann", f"{number}") for number in range(10)])
     room = Room("lobby", log)
     eve = Guest("eve")
@@ -417,8 +428,9 @@ def test_what_is_replayed(
 @pytest.mark.parametrize(
     ("after", "gap"), [(0, True), (1, True), (49, True), (50, False), (51, False), (None, False)]
 )
-def test_a_gap_tells_what_is_no_longer_kept(log: MemoryLog, after: int | None, gap: bool) -> None:
+def test_a_gap_tells_what_is_no_longer_kept(log: Log, after: int | None, gap: bool) -> None:
     log.append("lobby", [Post("ann", "ann", "x")] * (MAX_MESSAGES + 50))
+    tidy(log)
     room = Room("lobby", log)
     eve = Guest("eve")
     assert room.enter(eve, after, 3, None)
@@ -470,7 +482,7 @@ def test_show(room: Room) -> None:
 # A long replay
 
 
-def said(log: MemoryLog, count: int, size: int = 10) -> Room:
+def said(log: Log, count: int, size: int = 10) -> Room:
     """Returns a room in which `count` messages of `size` characters were said."""
     log.append("lobby", [Post("old", "old", f"{number} ".ljust(size, ".")) for number in range(1, count + 1)])
     return Room("lobby", log)
@@ -490,7 +502,7 @@ def said(log: MemoryLog, count: int, size: int = 10) -> Room:
 )
 @pytest.mark.parametrize("meanwhile", [0, 1, 70])
 def test_a_long_replay_with_messages_posted_meanwhile(
-    log: MemoryLog, count: int, size: int, meanwhile: int
+    log: Log, count: int, size: int, meanwhile: int
 ) -> None:
     room = said(log, count, size)
     (ann,) = enter(room, "ann")
@@ -512,7 +524,7 @@ def test_a_long_replay_with_messages_posted_meanwhile(
     assert room.newest >= count + 1
 
 
-def test_a_long_replay_waits_for_the_reader_page_by_page(log: MemoryLog) -> None:
+def test_a_long_replay_waits_for_the_reader_page_by_page(log: Log) -> None:
     room = said(log, 100, 8_000)
     eve = Guest("eve")
     pages: list[int] = []
@@ -524,7 +536,7 @@ def test_a_long_replay_waits_for_the_reader_page_by_page(log: MemoryLog) -> None
 
 
 @pytest.mark.usefixtures("restless")
-def test_a_long_replay_while_others_post_and_come_and_go(log: MemoryLog) -> None:
+def test_a_long_replay_while_others_post_and_come_and_go(log: Log) -> None:
     room = said(log, 10 * REPLAY_MESSAGES)
     ann, _ = enter(room, "ann", "bob")
     late = [Guest(f"late{number}") for number in range(3)]
@@ -548,7 +560,7 @@ def test_a_long_replay_while_others_post_and_come_and_go(log: MemoryLog) -> None
     assert room.count == 5
 
 
-def test_what_is_dropped_during_a_long_replay_is_told_as_a_gap(log: MemoryLog) -> None:
+def test_what_is_dropped_during_a_long_replay_is_told_as_a_gap(log: Log) -> None:
     room = said(log, 3 * REPLAY_MESSAGES)
     (ann,) = enter(room, "ann")
     eve = Guest("eve")
@@ -557,6 +569,7 @@ def test_what_is_dropped_during_a_long_replay_is_told_as_a_gap(log: MemoryLog) -
     def post() -> None:
         if count := next(rounds, 0):
             ann.say(room, *(["x"] * count))
+            tidy(log)
 
     eve.meanwhile = post
     assert room.enter(eve, 0, 0, None)
@@ -565,7 +578,89 @@ def test_what_is_dropped_during_a_long_replay_is_told_as_a_gap(log: MemoryLog) -
     assert of_type(frames, Gap)
 
 
-def test_a_room_that_changed_during_a_long_replay_is_told_again(log: MemoryLog) -> None:
+# When the log cannot be used
+
+
+class BrokenLog(MemoryLog):
+    """A log that can be used no more, as long as it is broken."""
+
+    broken = False
+
+    def append(self, room: str, posts: Sequence[Post]) -> list[Msg]:
+        self._use()
+        return super().append(room, posts)
+
+    def read(self, room: str, after: int, limit: int) -> list[Msg]:
+        self._use()
+        return super().read(room, after, limit)
+
+    def set_topic(self, topic: Topic) -> None:
+        self._use()
+        super().set_topic(topic)
+
+    def _use(self) -> None:
+        if self.broken:
+            raise StorageError("the disk is full")
+
+
+def test_what_cannot_be_kept_reaches_nobody_and_whoever_said_it_is_told() -> None:
+    log = BrokenLog()
+    room = Room("lobby", log)
+    ann, bob, eve = enter(room, "ann", "bob", "eve")
+    ann.say(room, "before", nonces=True)
+    log.broken = True
+    ann.say(room, "a", "b", nonces=True)
+    bob.say(room, "c")
+    log.broken = False
+    ann.say(room, "a", nonces=True)
+    refused = {"t": "error", "code": "storage", "text": "the disk is full"}
+    assert plain(ann.frames()) == [
+        {"t": "ack", "nonce": "before", "room": "lobby", "id": 1},
+        refused | {"nonce": "a"},
+        refused | {"nonce": "b"},
+        {"t": "ack", "nonce": "a", "room": "lobby", "id": 2},
+    ]
+    assert plain(bob.frames()) == [message(1, "ann", "before"), refused, message(2, "ann", "a")]
+    assert plain(eve.frames()) == [message(1, "ann", "before"), message(2, "ann", "a")]
+
+
+def test_an_error_tells_which_frame_it_was() -> None:
+    log = BrokenLog()
+    room = Room("lobby", log)
+    (ann,) = enter(room, "ann")
+    log.broken = True
+    room.publish(PostSet(ann, [Post("ann", "ann", "x"), Post("ann", "ann", "y")], [7, None], False, 2))
+    assert [frame.get("re") for frame in plain(ann.frames())] == [7, None]
+
+
+def test_nobody_comes_in_while_the_log_cannot_be_read() -> None:
+    log = BrokenLog()
+    room = Room("lobby", log)
+    (ann,) = enter(room, "ann")
+    log.broken = True
+    with pytest.raises(StorageError):
+        room.enter(Guest("eve"), 0, 0, None)
+    assert (room.count, ann.frames()) == (1, [])
+
+
+def test_a_topic_that_cannot_be_kept_is_not_set() -> None:
+    log = BrokenLog()
+    room = Room("lobby", log)
+    ann, bob = enter(room, "ann", "bob")
+    log.broken = True
+    with pytest.raises(StorageError):
+        room.set_topic(ann, "new", None)
+    assert (room.topic, ann.frames(), bob.frames()) == ("", [], [])
+
+
+def test_a_room_has_its_topic_again(log: Log) -> None:
+    room = Room("lobby", log)
+    (ann,) = enter(room, "ann")
+    room.set_topic(ann, "old stories", None)
+    assert Room("lobby", log).topic == "old stories"
+
+
+def test_a_room_that_changed_during_a_long_replay_is_told_again(log: Log) -> None:
     room = said(log, 2 * REPLAY_MESSAGES)
     ann, bob = enter(room, "ann", "bob")
     eve = Guest("eve")
@@ -582,7 +677,7 @@ def test_a_room_that_changed_during_a_long_replay_is_told_again(log: MemoryLog) 
     assert (after.topic, after.count, after.members, after.re) == ("new", 2, ["ann", "eve"], None)
 
 
-def test_who_is_cut_off_in_a_long_replay_never_came_in(log: MemoryLog) -> None:
+def test_who_is_cut_off_in_a_long_replay_never_came_in(log: Log) -> None:
     room = said(log, 3 * REPLAY_MESSAGES)
     (ann,) = enter(room, "ann")
     eve = Guest("eve")
@@ -594,7 +689,7 @@ def test_who_is_cut_off_in_a_long_replay_never_came_in(log: MemoryLog) -> None:
     assert ann.sent == []
 
 
-def test_a_room_that_closes_during_a_long_replay_lets_nobody_in(log: MemoryLog) -> None:
+def test_a_room_that_closes_during_a_long_replay_lets_nobody_in(log: Log) -> None:
     room = said(log, 3 * REPLAY_MESSAGES)
     eve = Guest("eve")
     eve.meanwhile = lambda: None if room.closed else room.close_if_idle(even_with_messages=True)
@@ -758,7 +853,7 @@ def test_whoever_keeps_a_list_of_the_members_has_it_right(steps: list[tuple[str,
 # Names and topics
 
 
-def test_a_new_name_is_told_once(room: Room, log: MemoryLog) -> None:
+def test_a_new_name_is_told_once(room: Room, log: Log) -> None:
     other = Room("other", log)
     ann, bob, eve = enter(room, "ann", "bob", "eve")
     for guest in (ann, bob):
