@@ -105,12 +105,14 @@ def _inspect(path: Path) -> None:
     Closing another one would bring what the write-ahead log still has into the database.
     """
     journal = path.with_name(f"{FILE}-wal")
+    unfinished = journal.exists() and journal.stat().st_size > 0
     if not path.stat().st_size:
         # SQLite would take it for new, and delete what the write-ahead log has.
-        if journal.exists() and journal.stat().st_size:
+        if unfinished:
             raise DataError(_damaged(path, "it is empty"))
         return
-    connection = _connect(path, "ro")
+    # Without a write-ahead log nothing can be on its way: then not even a file is made beside it.
+    connection = _connect(path, "ro" if unfinished else "ro&immutable=1")
     with _explained(connection, path):
         _recognize(connection, path)
         _look_through(connection, path)
