@@ -13,7 +13,7 @@ S = TypeVar("S")
 
 KEPT_SECONDS = 600.0  # after the session has ended
 MAX_KEPT = 20_000
-MAX_SECRETS = 4  # of one client; one that loses each line before its welcome comes still has an older one
+MAX_SECRETS = 16  # of one client: one that loses line after line before its welcome comes has an older one
 
 
 class Ticket(Generic[S]):
