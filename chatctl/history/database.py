@@ -129,7 +129,11 @@ def open_snapshot(directory: Path) -> sqlite3.Connection:
         DataError: in one line, why it cannot be used and what to do.
     """
     path = directory / FILE
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    if not there:
         raise DataError(f"there is no history in {directory}: no file {FILE}")
     connection = _connect(path, "ro")
     with _explained(connection, path):

@@ -524,9 +524,8 @@ def _number(
             earlier[room.number, post.author, nonce] = (last + 1, at)
         last += 1
         messages.append(Msg(last, at, name, post.name, post.text, post.kind, nonce))
-        rows.append(
-            (base | last, at, post.name, post.text, None if post.kind == "text" else post.kind, nonce)
-        )
+        kind, packed = None if post.kind == "text" else post.kind, None if nonce is None else pack(nonce)
+        rows.append((base | last, at, post.name, post.text, kind, packed))
     return messages, last
 
 

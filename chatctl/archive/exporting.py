@@ -1,0 +1,69 @@
+"""`chatctl export`: the history, or one room of it, into a file or to standard output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from chatctl.archive import jsonl, markdown, page, plain
+from chatctl.archive.output import output, spare_history
+from chatctl.archive.progress import progress
+from chatctl.archive.rooms import Room
+from chatctl.archive.snapshot import Snapshot, open_history
+from chatctl.errors import DataError
+from chatctl.names import check_room
+
+FORMATS: dict[str, Callable[[Snapshot], Iterator[bytes]]] = {
+    "jsonl": jsonl.write,
+    "markdown": markdown.write,
+    "html": page.write,
+    "text": plain.write,
+}
+SUFFIXES = {".jsonl": "jsonl", ".md": "markdown", ".html": "html", ".txt": "text"}
+BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
+
+
+def export(directory: Path, path: Path | None, format_: str | None = None, room: str | None = None) -> int:
+    """Writes what is kept in `directory`, which a server may be using.
+
+    Args:
+        directory: of the data.
+        path: of the file, which is replaced if it is there; None for standard output.
+        format_: one of `FORMATS`; by the suffix of `path` if left out, or ``jsonl``.
+        room: the only one to write.
+
+    Returns:
+        The exit code: not 0 if nobody reads it to the end.
+
+    Raises:
+        DataError: the history cannot be read, the room is not in it, or the file cannot be written.
+        Refused: there can be no room of that name.
+    """
+    spare_history(path, directory)
+    write = FORMATS[format_ or (SUFFIXES.get(path.suffix.lower()) if path else None) or "jsonl"]
+    with open_history(directory) as history:
+        if room is not None:
+            history.rooms = _only(history, check_room(room), directory)
+        try:
+            _write_all(history, write, path)
+        except BrokenPipeError:
+            return BROKEN_PIPE
+    return 0
+
+
+def _only(history: Snapshot, name: str, directory: Path) -> list[Room]:
+    found = [room for room in history.rooms if room.name == name]
+    if not found:
+        raise DataError(f"there is no room #{name} in {directory}")
+    return found
+
+
+def _write_all(history: Snapshot, write: Callable[[Snapshot], Iterator[bytes]], path: Path | None) -> None:
+    total = sum(room.count for room in history.rooms)
+    # A bar between lines that come to the same terminal is no help.
+    hidden = path is None and os.isatty(1)
+    with output(path) as put, progress("Exporting", total, hidden=hidden) as show:
+        for piece in write(history):
+            put(piece)
+            show(history.read)

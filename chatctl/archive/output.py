@@ -1,0 +1,117 @@
+"""Where what is exported goes: to standard output, or into a file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chatctl.errors import DataError
+from chatctl.history.database import FILE
+from chatctl.history.directory import LOCK
+from chatctl.text import one_line
+
+_LIVE = {LOCK, *(f"{FILE}{suffix}" for suffix in ("", "-wal", "-shm", "-journal"))}
+
+
+@contextmanager
+def output(path: Path | None) -> Iterator[Callable[[bytes], None]]:
+    """Gives what writes to `path`, or to standard output.
+
+    Raises:
+        DataError: in one line, why that cannot be written.
+        BrokenPipeError: nobody reads it any more.
+    """
+    with _told("to standard output" if path is None else one_line(str(path))):
+        if path is None or (path.exists() and not path.is_file() and not path.is_dir()):
+            with _stream(path) as write:
+                yield write
+            return
+        with whole_file(path, replace=True) as part, part.open("wb") as file:
+
+            def write_file(data: bytes) -> None:
+                file.write(data)
+
+            yield write_file
+
+
+@contextmanager
+def _stream(path: Path | None) -> Iterator[Callable[[bytes], None]]:
+    """Gives what writes to standard output, a pipe or a device, with nothing kept back."""
+    if path is None and sys.stdout is None:
+        raise DataError("cannot write to standard output: it is closed")
+    descriptor = os.dup(1) if path is None else os.open(path, os.O_WRONLY)
+    try:
+
+        def write(data: bytes) -> None:
+            while data:
+                data = data[os.write(descriptor, data) :]
+
+        yield write
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def whole_file(path: Path, *, replace: bool) -> Iterator[Path]:
+    """Gives the path of an empty file, which becomes `path` when all went well, and is gone if not.
+
+    Only this user may read it. What else is made in the directory in which it is goes away too.
+
+    Raises:
+        DataError: in one line, why it cannot be written; `path` is there, and not to be replaced.
+    """
+    path = Path(os.path.realpath(path))
+    where = one_line(str(path))
+    with _told(where):
+        _refuse(path, replace)
+        with tempfile.TemporaryDirectory(prefix=".chatctl-", dir=path.parent) as made:
+            part = Path(made, "part")
+            part.touch(0o600)
+            yield part
+            _synchronize(part)
+            _refuse(path, replace)
+            part.replace(path)
+            _synchronize(path.parent)
+
+
+def _refuse(path: Path, replace: bool) -> None:
+    if path.exists() and not path.is_file():
+        raise DataError(f"cannot write {one_line(str(path))}: that is no file")
+    if path.exists() and not replace:
+        raise DataError(f"{one_line(str(path))} is there already: choose another name, or --force")
+
+
+def spare_history(path: Path | None, directory: Path) -> None:
+    """Refuses a `path` that is one of the files in which the history itself is kept.
+
+    Raises:
+        DataError: it is.
+    """
+    if path is None:
+        return
+    live = {os.path.realpath(directory / name) for name in _LIVE}
+    if os.path.realpath(path) in live:
+        raise DataError(f"{one_line(str(path))} is the history itself: choose another name")
+
+
+def _synchronize(path: Path) -> None:
+    """Waits until a file, or the names in a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DataError(f"cannot write {where}: {error.strerror}") from None
