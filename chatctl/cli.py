@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import chatctl
 from chatctl.errors import ChatError
 from chatctl.text import parse_duration
+
+if TYPE_CHECKING:
+    from chatctl.client.connection import ChatClient
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 12345
@@ -30,6 +33,16 @@ app = typer.Typer(
 )
 
 
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="CHATCTL_DATA",
+        show_default="the platform's place for data",
+        help="Directory in which history is kept.",
+    ),
+]
+
+
 class LogLevel(StrEnum):
     """What is logged: this and all that is graver."""
 
@@ -37,6 +50,15 @@ class LogLevel(StrEnum):
     info = "info"
     warning = "warning"
     error = "error"
+
+
+class Format(StrEnum):
+    """How `export` writes: for `import`, or for people."""
+
+    jsonl = "jsonl"
+    markdown = "markdown"
+    html = "html"
+    text = "text"
 
 
 def main() -> None:
@@ -101,14 +123,7 @@ def serve(
     port: Annotated[
         int, typer.Option(envvar="CHATCTL_PORT", min=0, max=65535, help="Port; 0 takes a free one.")
     ] = DEFAULT_PORT,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="CHATCTL_DATA",
-            show_default="the platform's place for data",
-            help="Directory in which history is kept.",
-        ),
-    ] = None,
+    data: DataOption = None,
     ephemeral: Annotated[
         bool,
         typer.Option(
@@ -227,6 +242,12 @@ def join(
         int,
         typer.Option(envvar="CHATCTL_PORT", min=1, max=65535, help="Its port, if not given as PORT."),
     ] = DEFAULT_PORT,
+    no_reconnect: Annotated[
+        bool,
+        typer.Option(
+            "--no-reconnect", envvar="CHATCTL_NO_RECONNECT", help="End when the connection is lost."
+        ),
+    ] = False,
 ) -> None:
     """Join a chat; exit, /quit or Ctrl-D leaves it."""
     with _told_in_one_line():
@@ -234,8 +255,82 @@ def join(
 
         if address is not None:
             host, port = _split_address(address, port)
-        code = terminal.run(host, port, name or _login_name(), room)
+        code = terminal.run(host, port, name or _login_name(), room, reconnect=not no_reconnect)
     raise typer.Exit(code)
+
+
+Where = Annotated[
+    str | None, typer.Argument(metavar="[HOST[:PORT]]", show_default=False, help="Where the server is.")
+]
+Host = Annotated[str, typer.Option(envvar="CHATCTL_HOST", help="The server's host, if not given as HOST.")]
+Port = Annotated[
+    int, typer.Option(envvar="CHATCTL_PORT", min=1, max=65535, help="Its port, if not given as PORT.")
+]
+Name = Annotated[
+    str | None,
+    typer.Option(envvar="CHATCTL_NAME", show_default="your login name", help="What you are called."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a frame of the protocol on each line.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Messages, at most.")]
+
+
+@app.command()
+def history(
+    address: Where = None,
+    room: Annotated[str, typer.Option(envvar="CHATCTL_ROOM", help="The room.")] = "lobby",
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME|ID", help="From where on: 2h ago, 2026-11-24T14:03, or behind an id."),
+    ] = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+    name: Name = None,
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
+) -> None:
+    """Show what was said: the last 50 messages, or all since a time."""
+    import time
+
+    with _told_in_one_line():
+        from chatctl.client import lookup
+
+        try:
+            start = None if since is None else lookup.parse_since(since, time.time())
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--since") from None
+        if address is not None:
+            host, port = _split_address(address, port)
+        code = lookup.show_history(
+            _visitor(host, port), name or _login_name(), room, start, limit, as_json=as_json
+        )
+    raise typer.Exit(code)
+
+
+@app.command()
+def search(
+    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="All of them must be there.")],
+    room: Annotated[str | None, typer.Option(help="Only in this room.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=500, help="Messages, at most.")] = None,
+    as_json: AsJson = False,
+    name: Name = None,
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
+) -> None:
+    """Find messages by their words, in all rooms."""
+    with _told_in_one_line():
+        from chatctl.client import lookup
+
+        code = lookup.show_found(
+            _visitor(host, port), name or _login_name(), " ".join(words), room, limit, as_json=as_json
+        )
+    raise typer.Exit(code)
+
+
+def _visitor(host: str, port: int) -> Callable[[str], ChatClient]:
+    """Returns what connects without entering a room."""
+    from chatctl.client.connection import ChatClient
+
+    return lambda name: ChatClient.connect(host, port, name, {}, reconnect=False)
 
 
 def _split_address(address: str, port: int) -> tuple[str, int]:
@@ -257,3 +352,67 @@ def _login_name() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         raise ChatError("you have no login name here: choose one with --name") from None
+
+
+@app.command()
+def export(
+    data: DataOption = None,
+    room: Annotated[
+        str | None, typer.Option(show_default="all of them", help="The only room to write.")
+    ] = None,
+    format_: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            show_default="as FILE ends: .jsonl, .md, .html, .txt; else jsonl",
+            help="For programs and import: jsonl; for people: the others.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", show_default="standard output", help="The file to write."
+        ),
+    ] = None,
+) -> None:
+    """Write what was said to a file, also while the server runs."""
+    with _told_in_one_line():
+        from chatctl.archive import exporting
+
+        code = exporting.export(data or _default_directory(), output, format_ and format_.value, room)
+    raise typer.Exit(code)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", show_default=False, help="What export wrote as jsonl.")
+    ],
+    data: DataOption = None,
+) -> None:
+    """Add what was exported to a history that no server is using; all of it or nothing."""
+    with _told_in_one_line():
+        from chatctl.archive import importing
+
+        done = importing.import_file(file, data or _default_directory())
+    typer.echo(
+        f"{_counted(done.added, 'message')} added in {_counted(done.rooms, 'room')},"
+        f" {done.skipped} were there before"
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="The file to make.")],
+    data: DataOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+) -> None:
+    """Copy the history into one file, also while the server runs; named chatctl.db, a server can use it."""
+    with _told_in_one_line():
+        from chatctl.archive import backup as copying
+
+        copying.backup(data or _default_directory(), file, force=force)

@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 
 from chatctl.client.connection import ChatClient
+from chatctl.client.events import Event
 from chatctl.errors import ConnectionFailed, Refused
 from chatctl.messages import (
     Ack,
@@ -23,7 +24,6 @@ from chatctl.messages import (
     Renamed,
     RoomState,
     Say,
-    ServerFrame,
     Told,
 )
 from tests.helpers import SECONDS, RawClient, RunningServer, running_server
@@ -37,8 +37,8 @@ def server() -> Iterator[RunningServer]:
         yield running
 
 
-def connect(server: RunningServer, name: str) -> ChatClient:
-    return ChatClient.connect(server.host, server.port, name)
+def connect(server: RunningServer, name: str, *, reconnect: bool = False) -> ChatClient:
+    return ChatClient.connect(server.host, server.port, name, reconnect=reconnect)
 
 
 def until(client: ChatClient, wanted: type[E]) -> E:
@@ -56,10 +56,11 @@ def test_a_client_comes_in_talks_and_leaves(server: RunningServer) -> None:
     with connect(server, "ann") as ann, connect(server, "bob") as bob:
         assert (ann.name, ann.welcome.name) == ("ann", "ann")
         assert isinstance(ann.receive()[0], RoomState)
-        nonce = ann.say("hello")
+        acked = ann.say("hello")
         ack = until(ann, Ack)
-        assert ack.nonce == nonce
-        assert isinstance(ann.unacked[nonce], Say)
+        assert ack == acked
+        assert (ack.room, ack.id) == ("lobby", 1)
+        assert isinstance(ann.unacked[ack.nonce], Say)
         message = until(bob, Msg)
         assert (message.name, message.text, message.nonce) == ("ann", "hello", None)
         ann.leave()
@@ -70,21 +71,52 @@ def test_a_client_comes_in_talks_and_leaves(server: RunningServer) -> None:
 
 def test_private_messages_and_actions(server: RunningServer) -> None:
     with connect(server, "ann") as ann, connect(server, "bob") as bob:
-        nonce = ann.tell("BOB", "psst", "action")
+        acked = ann.tell("BOB", "psst", "action")
         told = until(bob, Told)
         assert (told.name, told.text, told.kind) == ("ann", "psst", "action")
-        ack = until(ann, Ack)
-        assert (ack.nonce, ack.room) == (nonce, None)
+        assert until(ann, Ack) == acked
+        assert (acked.room, acked.id) == (None, None)
 
 
 def test_a_refused_post_keeps_the_connection(server: RunningServer) -> None:
     with connect(server, "ann") as ann:
-        nonce = ann.say("hello", room="elsewhere")
+        with pytest.raises(Refused) as caught:
+            ann.say("hello", room="elsewhere")
+        assert caught.value.code == "not-in-room"
         error = until(ann, Error)
-        assert (error.code, error.nonce) == ("not-in-room", nonce)
+        assert error.code == "not-in-room"
+        assert error.nonce in ann.unacked
         ann.say("still here")
         assert until(ann, Ack)
-        assert nonce not in ann.unacked
+        assert error.nonce not in ann.unacked
+
+
+def test_a_post_is_acked_in_time_or_not_at_all() -> None:
+    with (
+        stub(welcome_and_ignore) as address,
+        ChatClient.connect(*address, "ann", reconnect=False) as ann,
+        pytest.raises(TimeoutError),
+    ):
+        ann.say("hello", timeout=0.05)
+
+
+def test_pages_and_searches(server: RunningServer) -> None:
+    with connect(server, "ann") as ann:
+        for text in ("red apples", "green apples", "pears"):
+            ann.say(text)
+        page = ann.history(limit=2)
+        assert ([message.text for message in page.messages], page.more) == (["green apples", "pears"], True)
+        assert [message.id for message in ann.history(after=1, limit=1).messages] == [2]
+        assert [message.id for message in ann.history(before=2).messages] == [1]
+        assert [message.id for message in ann.history(since=0).messages] == [1, 2, 3]
+        found = ann.search("APPLES")
+        assert [message.text for message in found.messages] == ["green apples", "red apples"]
+        with pytest.raises(Refused) as caught:
+            ann.history("no room")
+        assert caught.value.code == "bad-room"
+        ann.leave()
+        # Answers are not events, whoever reads those.
+        assert {type(event) for event in ann.events()} <= {RoomState, Ack}
 
 
 def test_the_name_follows_a_rename(server: RunningServer) -> None:
@@ -115,7 +147,7 @@ def test_many_threads_may_send(server: RunningServer) -> None:
     with connect(server, "ann") as ann:
         nonces: list[str] = []
         threads = [
-            threading.Thread(target=lambda: nonces.extend(ann.say("x" * 2000) for _ in range(50)))
+            threading.Thread(target=lambda: nonces.extend(ann.say("x" * 2000).nonce for _ in range(50)))
             for _ in range(4)
         ]
         for thread in threads:
@@ -132,9 +164,8 @@ def test_waiting_for_acks(server: RunningServer) -> None:
         reader = threading.Thread(target=lambda: [None for _ in ann.events()])
         reader.start()
         for _ in range(20):
-            ann.say("x")
+            ann.post("x")
             assert ann.wait_acked(3)
-            assert len(ann.unacked) <= 3
         assert ann.wait_acked()
         ann.leave()
         reader.join(SECONDS)
@@ -152,7 +183,19 @@ def test_closing_wakes_the_reader(server: RunningServer) -> None:
     assert ended == [True]
     with pytest.raises(ConnectionFailed):
         ann.say("hello")
-    assert not ann.wait_acked()
+
+
+def test_what_is_not_acked_when_it_ends_is_told() -> None:
+    with stub(welcome_and_listen) as address:
+        ann = ChatClient.connect(*address, "ann", reconnect=False)
+        answer = ann.post("hello")
+        with pytest.raises(ConnectionFailed):
+            list(ann)
+        with pytest.raises(ConnectionFailed):
+            answer.result(SECONDS)
+        assert not ann.wait_acked()
+        assert [post.text for post in ann.unacked.values()] == ["hello"]
+        ann.close()
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J", "x" * 8001, "\ud800", "é" * 4001])
@@ -256,6 +299,20 @@ WELCOME = (
 )
 
 
+def welcome_and_ignore(sock: socket.socket) -> None:
+    """Lets the client in, and answers nothing until it has gone."""
+    sock.sendall(WELCOME)
+    while sock.recv(1024):
+        pass
+
+
+def welcome_and_listen(sock: socket.socket) -> None:
+    """Lets the client in, and goes when it says hello."""
+    sock.sendall(WELCOME)
+    while b"hello" not in sock.recv(1024):
+        pass
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -289,12 +346,12 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     assert time.monotonic() - begun < SECONDS
 
 
-def session(data: bytes) -> tuple[list[ServerFrame], ConnectionFailed | None]:
+def session(data: bytes) -> tuple[list[Event], ConnectionFailed | None]:
     """Returns what a client makes of `data` after the welcome, and how that ends."""
-    events: list[ServerFrame] = []
+    events: list[Event] = []
     with (
         stub(lambda sock: sock.sendall(WELCOME + data)) as address,
-        ChatClient.connect(*address, "ann") as ann,
+        ChatClient.connect(*address, "ann", reconnect=False) as ann,
     ):
         try:
             events.extend(ann.events())
@@ -339,7 +396,7 @@ def test_pings_are_answered() -> None:
         answers.append(sock.recv(1024))
         sock.sendall(b'{"t":"bye","code":"bye","text":""}\n')
 
-    with stub(ping) as address, ChatClient.connect(*address, "ann") as ann:
+    with stub(ping) as address, ChatClient.connect(*address, "ann", reconnect=False) as ann:
         assert len(list(ann)) == 1
     assert answers == [b'{"t":"pong","re":7}\n']
 

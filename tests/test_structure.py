@@ -20,7 +20,7 @@ STORE = [*WIRE, "history", "server.access"]
 # Module or folder, and what of the package it may import. A folder may always import what is in it; what is
 # not named here, like cli, may import anything but cli.
 LAYERS: dict[str, list[str]] = {
-    "__init__": [],
+    "__init__": ["client.connection"],
     "errors": [],
     "messages": BASE,
     "names": BASE,
@@ -29,6 +29,7 @@ LAYERS: dict[str, list[str]] = {
     "commands": WORDS,
     "invite": WORDS,
     "history": WIRE,
+    "archive": [*WIRE, "history.database", "history.directory"],
     "server.access": WIRE,
     "server.dialects": STORE,
     "server.room": STORE,
@@ -44,6 +45,9 @@ NO_IMPORTS: dict[str, set[str]] = {
     "server.dialects": NETWORK,
     "server.access": NETWORK,
     "history": NETWORK,
+    "archive": NETWORK,
+    **dict.fromkeys(["archive.jsonl", "archive.plain", "archive.markdown", "archive.page"], WORLD),
+    "archive.links": WORLD,
     **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
 }
 MAY_EXIT = {"cli", "__main__"}

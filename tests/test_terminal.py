@@ -283,7 +283,7 @@ def test_a_hostile_text_stays_a_text(server: RunningServer) -> None:
 
 
 def test_the_server_is_killed(server: RunningServer) -> None:
-    with Window(server, "ann") as ann:
+    with Window(server, "ann", "--no-reconnect") as ann:
         ann.expect("#lobby>")
         server.proc.send_signal(signal.SIGSTOP)
         wait_for(lambda: is_stopped(server), "no thread of the server runs")
@@ -302,7 +302,7 @@ def test_the_server_is_killed(server: RunningServer) -> None:
 
 
 def test_the_server_stops(server: RunningServer) -> None:
-    with Window(server, "ann") as ann:
+    with Window(server, "ann", "--no-reconnect") as ann:
         ann.expect("— in #lobby, nobody else is here", "#lobby>")
         server.stop()
         assert ann.end() == 1
@@ -356,11 +356,11 @@ def outcome(done: subprocess.CompletedProcess[bytes]) -> tuple[int, list[str], l
 
 @contextmanager
 def piped(
-    server: RunningServer, name: str, stdout: int | IO[bytes] = subprocess.PIPE
+    server: RunningServer, name: str, *args: str, stdout: int | IO[bytes] = subprocess.PIPE
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Runs ``chatctl join`` between pipes that stay open."""
     proc = subprocess.Popen(
-        command(server, name),
+        command(server, name, *args),
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=subprocess.PIPE,
@@ -491,7 +491,7 @@ def waits_at(server: RunningServer) -> bool:
 
 
 def test_the_server_goes_while_a_pipe_is_open(server: RunningServer) -> None:
-    with piped(server, "ann") as ann:
+    with piped(server, "ann", "--no-reconnect") as ann:
         read_until(ann.stdout, b"#lobby")
         server.proc.send_signal(signal.SIGSTOP)
         wait_for(lambda: is_stopped(server), "no thread of the server runs")

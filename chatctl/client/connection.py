@@ -1,4 +1,4 @@
-"""A connection to a chat server, for the terminal client and for programs; imports nothing of the server.
+"""A connection to a chat server that lasts, for the terminal client and for programs.
 
 ::
 
@@ -7,98 +7,118 @@
             if isinstance(event, messages.Msg) and event.text == "hello":
                 client.say(f"hello {event.name}", event.room)
 
-One thread reads, by `ChatClient.receive` or `ChatClient.events`; any thread may send.
+When the line is lost the client comes back by itself, as often as it takes, and goes on where it was: every
+message of its rooms is handed out once and in order, and what was posted arrives once. Any thread may use it.
 """
 
 from __future__ import annotations
 
 import secrets
-import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from concurrent.futures import Future
 from itertools import count
 from types import TracebackType
+from typing import TypeVar
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 import chatctl
+from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
+from chatctl.client.link import LineEnded, Link
+from chatctl.client.outgoing import Item, Outgoing
+from chatctl.client.retry import Retry
+from chatctl.client.seen import Seen
 from chatctl.errors import ConnectionFailed, Refused
-from chatctl.framing import Fault, FrameReader, encode, server_frames
+from chatctl.framing import encode
 from chatctl.messages import (
     DEFAULT_BACKLOG,
+    DEFAULT_PAGE,
     LOBBY,
     MAX_CLIENT_FRAME,
     VERSION,
     Ack,
-    Bye,
+    AskHistory,
     ClientFrame,
     Error,
+    Found,
+    Gap,
     Hello,
+    History,
+    Join,
     Kind,
     Leave,
+    Msg,
+    Part,
     Ping,
     Pong,
+    Rename,
     Renamed,
+    RoomState,
     Say,
+    Search,
     ServerFrame,
     Tell,
-    Welcome,
 )
 from chatctl.names import check_name, check_room
-from chatctl.text import check_text, one_line
+from chatctl.text import check_text
 
-READ_BYTES = 64 * 1024
+A = TypeVar("A")
+
 CONNECT_SECONDS = 10.0
-# A server that vanished without a word is noticed within a minute, whether or not something is being sent.
-KEEPALIVE_IDLE = 30  # seconds
-KEEPALIVE_INTERVAL = 10  # seconds
-KEEPALIVE_COUNT = 3
-USER_TIMEOUT = 60_000  # milliseconds
-
-GONE = "the server closed the connection"
+MAX_EVENTS = 10_000  # that wait to be looked at before reading stops
+JOIN_SECONDS = 2.0  # in which the thread ends
+CLOSED = "the connection was closed"
 
 
 class ChatClient:
-    """A connection that has its welcome; made by `connect`.
+    """A client of a chat server; made by `connect`.
 
     Args:
-        sock: connected, blocking; the client closes it.
-        reader: has read the welcome from it.
-        welcome: what the server said.
-        arrived: what came right behind the welcome.
+        host: name or address of the server.
+        port: its port.
+        hello: has been checked.
+        timeout: seconds for each try to connect.
+        reconnect: comes back when the line is lost.
 
     Attributes:
-        welcome: what the server said on coming in.
+        welcome: what the server said on coming in last.
         name: what the server calls this client now.
         unacked: by nonce, what was posted and neither acked nor refused yet, oldest first. The entry of an
             ``ack`` or ``error`` is still there while that is being handled: it goes when reading goes on.
     """
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        reader: FrameReader[ServerFrame],
-        welcome: Welcome,
-        arrived: list[ServerFrame | Fault],
-    ) -> None:
-        self.welcome = welcome
-        self.name = welcome.name
+    def __init__(self, host: str, port: int, hello: Hello, timeout: float, *, reconnect: bool) -> None:
+        self._host, self._port, self._timeout = host, port, timeout
+        self._hello = hello
+        self.name = hello.name
         self.unacked: dict[str, Say | Tell] = {}
-        self._sock = sock
-        self._reader = reader
-        self._ready: deque[ServerFrame] = deque()  # what the caller has not seen yet
+        self._sending = threading.Lock()  # taken before the next
+        self._changed = threading.Condition()  # guards all below
+        self._events: deque[Event] = deque()  # what the caller has not seen yet
         self._answered: list[str] = []  # nonces whose ack or error the caller saw last
-        self._sending = threading.Lock()
-        self._changed = threading.Condition()  # of `unacked` and `_over`
-        self._over = False
+        self._outgoing = Outgoing()
+        rooms = {LOBBY: None} if hello.rooms is UNSET else hello.rooms
+        self._seen = Seen({check_room(room): after for room, after in rooms.items()}, hello.backlog)
+        self._retry = Retry() if reconnect else None
+        self._ready = True  # the replay is over: what is posted may go out
+        self._missed = 0
+        self._waiting = 0  # threads that wait for an answer, so that reading must go on
+        self._leaving = False
         self._failure: ConnectionFailed | None = None
+        self._over = False
+        self._closed = threading.Event()
         # A nonce must never be used twice under one name, not even by another process.
         self._prefix = secrets.token_hex(8)
-        self._numbers = count(1)
-        self._take(arrived)
+        self._nonces = count(1)
+        self._numbers = count(-1, -1)  # of frames whose answers are waited for; callers use others
+        self._barrier: int | None = None
+        self._link = Link(host, port)
+        self.welcome = self._link.open(hello, timeout)
+        self.name = self.welcome.name
+        self._thread = threading.Thread(target=self._run, name="chatctl-client", daemon=True)
+        self._thread.start()
 
     @classmethod
     def connect(
@@ -111,6 +131,7 @@ class ChatClient:
         backlog: int = DEFAULT_BACKLOG,
         timeout: float = CONNECT_SECONDS,
         agent: str | None = None,
+        reconnect: bool = True,
     ) -> ChatClient:
         """Connects, and comes in as `name`.
 
@@ -122,6 +143,7 @@ class ChatClient:
             backlog: earlier messages of each room joined afresh, at most 500.
             timeout: seconds until the welcome must be there.
             agent: what this program calls itself.
+            reconnect: comes back whenever the line is lost; else that ends it.
 
         Raises:
             ConnectionFailed: in one line why it did not work; `code` is the server's, where it refused.
@@ -134,58 +156,81 @@ class ChatClient:
             agent=agent or f"chatctl/{chatctl.__version__}",
         )
         _check_hello(hello)
-        deadline = time.monotonic() + timeout
-        sock = _open(host, port, timeout)
-        try:
-            _tune(sock)
-            reader, welcome, arrived = _shake_hands(sock, hello, deadline, _address(host, port))
-            sock.settimeout(None)
-        except BaseException:
-            sock.close()
-            raise
-        return cls(sock, reader, welcome, arrived)
+        return cls(host, port, hello, timeout, reconnect=reconnect)
 
-    # Sending
+    # Saying
 
-    def send(self, frame: ClientFrame) -> None:
-        """Sends one frame; waits while the server is not reading.
+    def say(self, text: str, room: str = LOBBY, kind: Kind = "text", *, timeout: float | None = None) -> Ack:
+        """Posts `text` to a room, and waits until the server has it.
+
+        Args:
+            text: 1 to 8 000 bytes.
+            room: one that this client is in.
+            kind: ``action`` for what one does.
+            timeout: seconds to wait; None for as long as it takes. It is posted all the same.
 
         Raises:
-            Refused: the frame can never be accepted, and was not sent.
-            ConnectionFailed: the connection is over.
+            Refused: the server does not take it, or nobody could.
+            ConnectionFailed: the connection is over; it may have been posted, or not.
+            TimeoutError: the server did not ack it in time.
         """
-        data = _encode(frame)
-        try:
-            with self._sending:
-                self._sock.sendall(data)
-        except OSError:
-            raise self._failure or ConnectionFailed(GONE) from None
+        return self._wait(self.post(text, room, kind), timeout)
 
-    def say(self, text: str, room: str = LOBBY, kind: Kind = "text") -> str:
-        """Posts `text` to a room; returns the nonce that the ``ack``, or an ``error``, will carry.
+    def tell(self, to: str, text: str, kind: Kind = "text", *, timeout: float | None = None) -> Ack:
+        """Sends a private message, and waits until it is accepted; as `say`."""
+        return self._wait(self.post_private(to, text, kind), timeout)
+
+    def post(self, text: str, room: str = LOBBY, kind: Kind = "text") -> Future[Ack]:
+        """Posts `text` to a room without waiting, now or when the line is back.
+
+        Returns:
+            What becomes the ack, or raises what `say` raises.
 
         Raises:
-            Refused: the text can never be accepted, and was not sent.
+            Refused: the text can never be accepted, or too much is waiting to be sent; it is not posted.
             ConnectionFailed: the connection is over.
         """
         nonce = self._nonce()
         return self._post(nonce, Say(text, room, nonce, kind))
 
-    def tell(self, to: str, text: str, kind: Kind = "text") -> str:
-        """Sends a private message; returns and raises what `say` does."""
+    def post_private(self, to: str, text: str, kind: Kind = "text") -> Future[Ack]:
+        """Sends a private message without waiting; as `post`."""
         nonce = self._nonce()
         return self._post(nonce, Tell(to, text, nonce, kind))
 
     def _nonce(self) -> str:
-        return f"{self._prefix}-{next(self._numbers)}"
+        return f"{self._prefix}-{next(self._nonces)}"
 
-    def _post(self, nonce: str, frame: Say | Tell) -> str:
+    def _post(self, nonce: str, frame: Say | Tell) -> Future[Ack]:
         check_text(frame.text)
-        _encode(frame)
+        answer: Future[Ack] = Future()
+        item = Item(frame, _encode(frame), nonce, answer)
         with self._changed:
+            self._add(item)
             self.unacked[nonce] = frame
-        self.send(frame)
-        return nonce
+        self._flush()
+        return answer
+
+    def send(self, frame: ClientFrame) -> None:
+        """Sends one frame, now or when the line is back.
+
+        Raises:
+            Refused: the frame can never be accepted, or too much is waiting to be sent; it is not sent.
+            ConnectionFailed: the connection is over.
+        """
+        if isinstance(frame, Join | Rename) and frame.n is None:
+            frame = structs.replace(frame, n=next(self._numbers))
+        item = Item(frame, _encode(frame), _key(frame))
+        with self._changed:
+            match frame:
+                case Join():
+                    self._seen.join(structs.replace(frame, room=check_room(frame.room)))
+                case Part():
+                    self._seen.part(check_room(frame.room))
+                case Leave():
+                    self._leaving = True
+            self._add(item)
+        self._flush()
 
     def leave(self) -> None:
         """Says bye; reading then goes on until the server's bye, and ends without an error.
@@ -195,126 +240,301 @@ class ChatClient:
         """
         self.send(Leave())
 
-    # Receiving
+    # Asking
 
-    def events(self) -> Iterator[ServerFrame]:
-        """Yields what the server sends, until one side leaves; pings are answered, not yielded.
+    def history(
+        self,
+        room: str = LOBBY,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        since: int | None = None,
+        limit: int = DEFAULT_PAGE,
+    ) -> History:
+        """Returns a page of what was said in a room; see PROTOCOL.md, ``history``.
+
+        Args:
+            room: this client need not be in it.
+            after: the first messages with ids above this one.
+            before: the last messages with ids below this one; the newest, if neither is given.
+            since: the first messages not older than this, in milliseconds since the Unix epoch.
+            limit: messages, 1 to 500.
 
         Raises:
-            ConnectionFailed: the server went away, or threw this client out.
+            Refused: the server does not answer it.
+            ConnectionFailed: the connection is over.
         """
-        while self._ready_after_waiting():
-            event = self._ready.popleft()
+        found = self._ask(AskHistory(room, after, before, since, limit, next(self._numbers)))
+        assert isinstance(found, History)
+        return found
+
+    def search(self, text: str, room: str | None = None, *, limit: int = DEFAULT_PAGE) -> Found:
+        """Returns the newest messages, of one room or of all, that hold every word of `text`.
+
+        Raises:
+            Refused: the server does not answer it.
+            ConnectionFailed: the connection is over.
+        """
+        found = self._ask(Search(text, room, limit, next(self._numbers)))
+        assert isinstance(found, Found)
+        return found
+
+    def _ask(self, frame: AskHistory | Search) -> ServerFrame:
+        answer: Future[ServerFrame] = Future()
+        with self._changed:
+            self._add(Item(frame, _encode(frame), frame.n, answer))
+        self._flush()
+        return self._wait(answer, None)
+
+    def _wait(self, answer: Future[A], timeout: float | None) -> A:
+        with self._changed:
+            self._waiting += 1
+            self._changed.notify_all()
+        try:
+            return answer.result(timeout)
+        finally:
+            with self._changed:
+                self._waiting -= 1
+
+    # Sending
+
+    def _add(self, item: Item) -> None:
+        if self._over:
+            raise self._failure or ConnectionFailed(CLOSED)
+        self._outgoing.add(item)
+
+    def _flush(self) -> None:
+        """Sends what may be sent now."""
+        with self._sending:
+            with self._changed:
+                if not self._ready or self._over:
+                    return
+                items = self._outgoing.take()
+                link = self._link
+            if items:
+                link.send(b"".join(item.data for item in items))
+
+    # Receiving
+
+    def events(self) -> Iterator[Event]:
+        """Yields what the server sends, and what becomes of the connection, until one side leaves.
+
+        Raises:
+            ConnectionFailed: the server went away for good, or threw this client out.
+        """
+        while self._has_events():
+            with self._changed:
+                event = self._events.popleft()
+                self._changed.notify_all()
             self._note(event)
             yield event
 
     __iter__ = events
 
-    def receive(self) -> list[ServerFrame]:
-        """Waits for what the server sends next; returns all events that are there, and none at the end.
+    def receive(self) -> list[Event]:
+        """Waits for what comes next; returns all events that are there, and none at the end.
 
         Raises:
-            ConnectionFailed: the server went away, or threw this client out. What came before that was
-                returned first.
+            ConnectionFailed: as `events`; what came before that was returned first.
         """
-        self._ready_after_waiting()
-        events = list(self._ready)
-        self._ready.clear()
+        self._has_events()
+        with self._changed:
+            events = list(self._events)
+            self._events.clear()
+            self._changed.notify_all()
         for event in events:
             self._note(event)
         return events
 
-    def _ready_after_waiting(self) -> bool:
+    def _has_events(self) -> bool:
         """Waits until there is an event for the caller; returns False at the end."""
-        self._forget_answered()
-        while not self._ready and not self._over:
-            self._take(self._read())
-        if self._failure and not self._ready:
-            raise self._failure
-        return bool(self._ready)
-
-    def _read(self) -> list[ServerFrame | Fault]:
-        try:
-            data = self._sock.recv(READ_BYTES)
-        except OSError as error:
-            self._end(f"lost the connection: {error.strerror or error}")
-            return []
-        if not data:
-            self._end(GONE)
-            return []
-        return self._reader.feed(data)
-
-    def _take(self, arrived: list[ServerFrame | Fault]) -> None:
-        """Keeps what the caller must see, and acts on the rest."""
-        for frame in arrived:
-            match frame:
-                case Fault():
-                    self._judge(frame)
-                case Ping():
-                    self._answer(frame)
-                case Bye():
-                    self._end(None if frame.code == "bye" else one_line(frame.text) or GONE, frame.code)
-                case Error(fatal=True):
-                    self._end(one_line(frame.text), frame.code)
-                case _:
-                    self._ready.append(frame)
-            if self._over:
-                return
-
-    def _judge(self, fault: Fault) -> None:
-        """Ends the connection, but for types of frames that a later server may know."""
-        if fault.code != "unknown-type":
-            self._end(f"the server sent what is not a frame: {one_line(fault.text)}", fault.code)
-
-    def _answer(self, ping: Ping) -> None:
-        try:
-            self.send(Pong(re=ping.n))
-        except ConnectionFailed as failure:
-            self._end(str(failure))
-
-    def _note(self, event: ServerFrame) -> None:
-        """Takes in what the caller is about to see."""
-        match event:
-            case Ack(nonce=nonce) | Error(nonce=str(nonce)):
-                self._answered.append(nonce)
-            case Renamed(name=self.name):
-                self.name = event.to
-
-    def _forget_answered(self) -> None:
-        if self._answered:
-            with self._changed:
-                for nonce in self._answered:
-                    self.unacked.pop(nonce, None)
-                self._changed.notify_all()
+        with self._changed:
+            for nonce in self._answered:
+                self.unacked.pop(nonce, None)
             self._answered.clear()
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._events or self._over)
+            if self._failure and not self._events:
+                raise self._failure
+            return bool(self._events)
+
+    def _note(self, event: Event) -> None:
+        """Takes in what the caller is about to see."""
+        if isinstance(event, Ack | Error) and event.nonce is not None:
+            self._answered.append(event.nonce)
 
     def wait_acked(self, left: int = 0) -> bool:
-        """Waits until at most `left` posts are neither acked nor refused; another thread must be reading.
+        """Waits until at most `left` posts are neither acked nor refused.
 
         Returns:
             False if the connection ended before.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._over or len(self.unacked) <= left)
-            return len(self.unacked) <= left
+            self._changed.wait_for(lambda: self._over or self._outgoing.posts <= left)
+            return self._outgoing.posts <= left
+
+    # The thread
+
+    def _run(self) -> None:
+        ended: LineEnded | None = None
+        while ended is None:
+            try:
+                self._read()
+            except LineEnded as failure:
+                ended = self._come_back(failure)
+        self._end(None if ended.code == "bye" or self._closed.is_set() else ended)
+
+    def _read(self) -> None:
+        while True:
+            frames = self._link.read()
+            with self._changed:
+                for frame in frames:
+                    self._take(frame)
+                self._changed.notify_all()
+            self._flush()
+            with self._changed:
+                # Not reading on is what tells the server to send no more.
+                self._changed.wait_for(lambda: len(self._events) < MAX_EVENTS or self._waiting or self._over)
+
+    def _take(self, frame: ServerFrame) -> None:
+        """Acts on a frame, and keeps what the caller must see."""
+        match frame:
+            case Msg():
+                self._take_message(frame)
+            case Ack():
+                if item := self._outgoing.find(frame.nonce):
+                    self._settle(item, frame)
+                    self._seen.is_new(frame)
+                    self._events.append(frame)
+            case Error():
+                self._take_error(frame)
+            case History() | Found() if item := self._outgoing.find(frame.re):
+                self._settle(item, frame)
+            case Gap():
+                if self._seen.is_new_gap(frame) and not self._outgoing.asks_history():
+                    self._events.append(frame)
+            case Pong() if frame.re is not None and frame.re == self._barrier:
+                self._barrier = None
+                self._ready = True
+                self._events.append(CaughtUp(self._missed))
+            case _:
+                self._take_news(frame)
+
+    def _take_news(self, frame: ServerFrame) -> None:
+        match frame:
+            case RoomState():
+                self._seen.enter(frame)
+            case Renamed(name=self.name):
+                self.name = frame.to
+        re = getattr(frame, "re", None)
+        if item := self._outgoing.find(re):
+            self._settle(item, frame)
+        self._events.append(frame)
+
+    def _take_message(self, message: Msg) -> None:
+        item = self._outgoing.find(message.nonce)
+        new = self._seen.is_new(message)
+        if item:
+            # It arrived on an earlier connection, and its ack did not.
+            ack = Ack(nonce=message.nonce or "", at=message.at, room=message.room, id=message.id)
+            self._settle(item, ack)
+            self._events.append(ack)
+        elif new:
+            self._missed += not self._ready
+            self._events.append(message)
+
+    def _take_error(self, error: Error) -> None:
+        item = self._outgoing.find(error.nonce) or self._outgoing.find(error.re)
+        if item:
+            if isinstance(item.frame, Join):
+                self._seen.refused(item.frame.room)
+            self._outgoing.settle(item)
+            if item.answer and not item.answer.done():
+                item.answer.set_exception(Refused(error.code, error.text))
+            if isinstance(item.frame, AskHistory | Search):
+                return
+        self._events.append(error)
+
+    def _settle(self, item: Item, answer: ServerFrame) -> None:
+        self._outgoing.settle(item)
+        if item.answer and not item.answer.done():
+            item.answer.set_result(answer)
+
+    # Coming back
+
+    def _come_back(self, ended: LineEnded) -> LineEnded | None:
+        """Tries until the client is in again; returns why it never will be."""
+        with self._changed:
+            self._ready = False
+            self._outgoing.line_lost()
+        while True:
+            final = self._closed.is_set() or self._leaving or self._retry is None
+            seconds = None if final or self._retry is None else self._retry.wait(ended.code, ended.retry)
+            if seconds is None:
+                return ended
+            self._tell(Disconnected(str(ended), ended.code, seconds))
+            if self._closed.wait(seconds):
+                return ended
+            try:
+                self._open_again()
+            except LineEnded as again:
+                ended = again
+            else:
+                return None
+
+    def _open_again(self) -> None:
+        link = Link(self._host, self._port)
+        with self._changed:
+            if self._over:
+                raise LineEnded(CLOSED)
+            self._link.close()
+            self._link = link
+            hello = structs.replace(
+                self._hello, name=self.name, rooms=self._seen.wanted(), resume=self.welcome.session
+            )
+        welcome = link.open(hello, self._timeout)
+        with self._changed:
+            self.welcome = welcome
+            self.name = welcome.name
+            self._seen.came_back()
+            self._missed = 0
+            self._barrier = next(self._numbers)
+            self._events.append(Reconnected(welcome))
+            self._changed.notify_all()
+        if self._retry:
+            self._retry.connected()
+        # The answer comes behind all that is replayed.
+        link.send(encode(Ping(self._barrier)))
+
+    def _tell(self, event: Event) -> None:
+        with self._changed:
+            self._events.append(event)
+            self._changed.notify_all()
 
     # Ending
 
-    def _end(self, text: str | None, code: str | None = None) -> None:
+    def _end(self, failure: ConnectionFailed | None) -> None:
         """Notes that nothing more comes, and why, where neither side asked for that."""
         with self._changed:
-            if not self._over and text is not None:
-                self._failure = ConnectionFailed(text, code=code or "internal")
+            if self._over:
+                return
             self._over = True
+            self._failure = failure
+            unanswered = self._outgoing.give_up()
             self._changed.notify_all()
+        for item in unanswered:
+            if item.answer and not item.answer.done():
+                item.answer.set_exception(failure or ConnectionFailed(CLOSED))
 
     def close(self) -> None:
         """Ends the connection without a word, from any thread: reading ends. May be called again."""
+        self._closed.set()
         self._end(None)
-        with suppress(OSError):  # The server may have ended it before.
-            # Closing alone would not wake a thread that waits in recv.
-            self._sock.shutdown(socket.SHUT_RDWR)
-        self._sock.close()
+        with self._changed:
+            link = self._link
+        link.close()
+        if self._thread is not threading.current_thread():
+            self._thread.join(JOIN_SECONDS)
 
     def __enter__(self) -> ChatClient:
         return self
@@ -328,7 +548,14 @@ class ChatClient:
         self.close()
 
 
-# Coming in
+def _key(frame: ClientFrame) -> str | int | None:
+    """Returns what an answer to `frame` will carry, if one is waited for."""
+    match frame:
+        case Say() | Tell():
+            return frame.nonce
+        case Join() | Rename():
+            return frame.n
+    return None
 
 
 def _check_hello(hello: Hello) -> None:
@@ -343,87 +570,6 @@ def _check_hello(hello: Hello) -> None:
             check_room(room)
     except Refused as refusal:
         raise ConnectionFailed(str(refusal), code=refusal.code) from None
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _open(host: str, port: int, timeout: float) -> socket.socket:
-    where = one_line(_address(host, port))
-    try:
-        return socket.create_connection((host, port), timeout)
-    except TimeoutError:
-        raise ConnectionFailed(
-            f"{where} does not answer within {timeout:g} seconds", code="timeout"
-        ) from None
-    except ConnectionRefusedError:
-        raise ConnectionFailed(f"nothing listens at {where}: is a server running there?") from None
-    except (socket.gaierror, UnicodeError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "that is no host name"
-        raise ConnectionFailed(f"cannot find {one_line(host)}: {reason}") from None
-    except OSError as error:
-        raise ConnectionFailed(f"cannot connect to {where}: {error.strerror or error}") from None
-
-
-def _tune(sock: socket.socket) -> None:
-    """Sends at once, and notices a server that vanished."""
-    options = [
-        (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
-        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
-        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", KEEPALIVE_IDLE),
-        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", KEEPALIVE_INTERVAL),
-        (socket.IPPROTO_TCP, "TCP_KEEPCNT", KEEPALIVE_COUNT),
-        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", USER_TIMEOUT),
-    ]
-    for level, option, value in options:
-        if number := getattr(socket, option, None):  # Not every system has them all.
-            sock.setsockopt(level, number, value)
-
-
-def _shake_hands(
-    sock: socket.socket, hello: Hello, deadline: float, where: str
-) -> tuple[FrameReader[ServerFrame], Welcome, list[ServerFrame | Fault]]:
-    """Says hello; returns the reader, the welcome, and what came right behind it.
-
-    Args:
-        sock: connected.
-        hello: has been checked.
-        deadline: for the welcome, on the monotonic clock.
-        where: what to call the server.
-
-    Raises:
-        ConnectionFailed: there was no welcome.
-    """
-    reader = server_frames()
-    frames: list[ServerFrame | Fault] = []
-    try:
-        sock.sendall(encode(hello))
-        while not frames:
-            sock.settimeout(max(deadline - time.monotonic(), 0.001))
-            data = sock.recv(READ_BYTES)
-            if not data:
-                raise ConnectionFailed(f"{where} closed the connection without a word")
-            frames = [frame for frame in reader.feed(data) if not _is_unknown(frame)]
-    except TimeoutError:
-        raise ConnectionFailed(f"{where} does not answer as a chat server does", code="timeout") from None
-    except OSError as error:
-        raise ConnectionFailed(f"{where} closed the connection: {error.strerror or error}") from None
-    return reader, _expect_welcome(frames[0], where), frames[1:]
-
-
-def _is_unknown(frame: ServerFrame | Fault) -> bool:
-    return isinstance(frame, Fault) and frame.code == "unknown-type"
-
-
-def _expect_welcome(frame: ServerFrame | Fault, where: str) -> Welcome:
-    match frame:
-        case Welcome():
-            return frame
-        case Error() | Bye():
-            raise ConnectionFailed(f"{where} says: {one_line(frame.text)}", code=frame.code)
-        case _:
-            raise ConnectionFailed(f"what listens at {where} is not a chatctl server", code="bad-frame")
 
 
 def _encode(frame: ClientFrame) -> bytes:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from chatctl import commands
 from chatctl.client.connection import ChatClient
+from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
 from chatctl.client.render import ToldTo, View, room_label
 from chatctl.commands import UsageError
 from chatctl.messages import (
@@ -57,12 +58,15 @@ class Conversation:
         client: the connection.
         name: what one is called; the client itself may have read on, and know a newer one.
         room: the room that what is said goes to; empty if there is none.
+        connected: there is a line to the server.
     """
 
     def __init__(self, client: ChatClient, room: str) -> None:
         self.client = client
         self.name = client.welcome.name
         self.room = room
+        self.connected = True
+        self._returning = False  # what was missed is coming
         self._wanted = room
         self._places: dict[str, Place] = {}  # the one gone to last at the end
         self._parting: set[str] = set()
@@ -87,9 +91,24 @@ class Conversation:
 
     # What comes
 
-    def receive(self, event: ServerFrame) -> Iterator[Frame]:
+    def receive(self, event: Event) -> Iterator[Frame]:
         """Takes in an event; yields what is to be shown of it."""
         match event:
+            case Disconnected():
+                if self.connected:
+                    yield Notice(f"{event.text}; what you say now is sent when the server is back")
+                self.connected = False
+                return
+            case Reconnected():
+                self.connected = self._returning = True
+                return
+            case CaughtUp():
+                self._returning = False
+                yield Notice(_back(event.messages))
+                return
+            case RoomState() if self._returning and event.room in self._places:
+                self._enter(event)
+                return
             case Ack():
                 yield from self._acked(event)
                 return
@@ -167,11 +186,11 @@ class Conversation:
         """
         match action:
             case commands.Say(text):
-                self.client.say(text, self._here())
+                self.client.post(text, self._here())
             case commands.Me(text):
-                self.client.say(text, self._here(), "action")
+                self.client.post(text, self._here(), "action")
             case commands.Msg(name, text):
-                self.client.tell(name, text)
+                self.client.post_private(name, text)
             case commands.Reply(text):
                 self._reply(text)
             case commands.Help():
@@ -208,7 +227,7 @@ class Conversation:
     def _reply(self, text: str) -> None:
         if not self._teller:
             raise UsageError("nobody has written to you yet")
-        self.client.tell(self._teller, text)
+        self.client.post_private(self._teller, text)
 
     def _topic(self) -> str:
         room = self._here()
@@ -220,3 +239,9 @@ class Conversation:
     def _part(self, room: str) -> None:
         self._parting.add(room)
         self.client.send(Part(room))
+
+
+def _back(missed: int) -> str:
+    if not missed:
+        return "back: you missed nothing"
+    return f"back: you missed {missed} message{'s' if missed > 1 else ''}"

@@ -8,7 +8,9 @@ between two of them would be lost or torn.
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -22,6 +24,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from chatctl import commands
 from chatctl.client.conversation import Conversation
+from chatctl.client.events import Disconnected
 from chatctl.client.render import room_label
 from chatctl.client.screen import TerminalPainter
 from chatctl.commands import UsageError
@@ -31,6 +34,7 @@ from chatctl.messages import Error, Frame, Notice
 LEAVE_SECONDS = 3.0  # for the server to ack what was said last, and to answer the bye
 PROMPT_ROOM = 12  # characters of a room in the prompt
 EVENTS_AT_ONCE = 100  # shown before the input line is drawn again, and keys are looked at
+TICK = 0.5  # seconds between two looks at the clock while the prompt counts down
 PAUSE = 0.02  # seconds for that; twice what prompt_toolkit may wait before it draws
 
 
@@ -46,6 +50,7 @@ class Interactive:
         self._client = conversation.client
         self._output = _make_output()
         self._paint = TerminalPainter(lambda: self._output.get_size().columns)
+        self._next_try = 0.0  # to reach the server again, on the monotonic clock
         self._warned = False  # the next Ctrl-C on the empty line leaves
         self._session: PromptSession[int] = PromptSession(
             self._prompt,
@@ -79,6 +84,7 @@ class Interactive:
         self._show([self._client.welcome])
         following = asyncio.create_task(self._follow())
         typing = asyncio.create_task(self._type())
+        ticking = asyncio.create_task(self._tick())
         try:
             await asyncio.wait({following, typing}, return_when=asyncio.FIRST_COMPLETED)
             if typing.done():
@@ -88,6 +94,7 @@ class Interactive:
             following.result()
             return 0
         finally:
+            ticking.cancel()
             # Wakes the thread that waits for the server: the loop joins it.
             self._client.close()
 
@@ -98,11 +105,21 @@ class Interactive:
         except EOFError:  # Ctrl-D, or the terminal is gone.
             return 0
 
+    async def _tick(self) -> None:
+        """Keeps the prompt true while it counts down."""
+        while True:
+            await asyncio.sleep(TICK)
+            if not self._conversation.connected:
+                self._session.app.invalidate()
+
     async def _follow(self) -> None:
         """Shows what comes until the connection ends."""
         while events := await asyncio.to_thread(self._client.receive):
             for start in range(0, len(events), EVENTS_AT_ONCE):
                 some = events[start : start + EVENTS_AT_ONCE]
+                for event in some:
+                    if isinstance(event, Disconnected):
+                        self._next_try = time.monotonic() + event.seconds
                 self._show(shown for event in some for shown in self._conversation.receive(event))
                 # Else, with much to show, the input line would be erased again before it is drawn.
                 await asyncio.sleep(PAUSE)
@@ -116,11 +133,12 @@ class Interactive:
             app.exit(result=code)
 
     async def _leave(self, following: asyncio.Task[None]) -> None:
-        """Says bye, and waits until what was said before has arrived."""
-        with suppress(ConnectionFailed):
-            self._client.leave()
-        with suppress(ConnectionFailed, TimeoutError):
-            await asyncio.wait_for(following, LEAVE_SECONDS)
+        """Says bye, and waits until what was said before has arrived, if there is a line to the server."""
+        if self._conversation.connected:
+            with suppress(ConnectionFailed, Refused):
+                self._client.leave()
+            with suppress(ConnectionFailed, TimeoutError):
+                await asyncio.wait_for(following, LEAVE_SECONDS)
         self._tell_undelivered()
 
     async def _give_up(self, typing: asyncio.Task[int]) -> None:
@@ -158,9 +176,15 @@ class Interactive:
 
     def _prompt(self) -> str:
         room = self._conversation.room
-        if not room:
-            return "(no room)> "
-        return f"{room_label(room if len(room) <= PROMPT_ROOM else f'{room[: PROMPT_ROOM - 1]}…')}> "
+        where = room_label(room if len(room) <= PROMPT_ROOM else f"{room[: PROMPT_ROOM - 1]}…")
+        return f"{where if room else '(no room)'}{self._state()}> "
+
+    def _state(self) -> str:
+        """Returns what the prompt says of the connection: nothing, as long as there is one."""
+        if self._conversation.connected:
+            return ""
+        left = math.ceil(self._next_try - time.monotonic())
+        return f" (reconnecting in {left} s)" if left > 0 else " (connecting…)"
 
     # Typing
 

@@ -15,10 +15,11 @@ from contextlib import suppress
 
 from chatctl import commands
 from chatctl.client.conversation import Conversation
+from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
 from chatctl.client.screen import Paint, TerminalPainter, paint_plain
 from chatctl.commands import UsageError
 from chatctl.errors import ChatError, ConnectionFailed, Refused
-from chatctl.messages import Ack, Error, Frame, ServerFrame
+from chatctl.messages import Ack, Error, Frame, Notice
 from chatctl.text import MAX_TEXT, one_line
 
 READ_BYTES = 64 * 1024
@@ -70,10 +71,12 @@ class Pipe:
 
     # Showing
 
-    def _receive(self, event: ServerFrame) -> None:
+    def _receive(self, event: Event) -> None:
         with self._lock:
             for shown in self._conversation.receive(event):
-                if isinstance(shown, Error):
+                if isinstance(event, Disconnected | Reconnected | CaughtUp) and isinstance(shown, Notice):
+                    _complain(shown.text)
+                elif isinstance(shown, Error):
                     self._refuse(shown.text)
                 elif self._typed or not isinstance(event, Ack):
                     self._show(shown)
@@ -113,7 +116,7 @@ class Pipe:
             if self._typed:
                 return self._perform(line)
             if line:
-                self._client.say(line, self._conversation.room)
+                self._client.post(line, self._conversation.room)
         except (UsageError, Refused) as error:
             self._refuse(str(error) if self._typed else f"line {number}: {error}")
         return True

@@ -11,7 +11,7 @@ from chatctl.names import check_room
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
-def run(host: str, port: int, name: str, room: str) -> int:
+def run(host: str, port: int, name: str, room: str, *, reconnect: bool = True) -> int:
     """Joins `room` as `name`, until one side leaves.
 
     Args:
@@ -19,6 +19,7 @@ def run(host: str, port: int, name: str, room: str) -> int:
         port: its port.
         name: what to be called.
         room: the room to enter.
+        reconnect: comes back when the line is lost; else that is the end.
 
     Returns:
         The exit code.
@@ -28,7 +29,7 @@ def run(host: str, port: int, name: str, room: str) -> int:
     """
     room = check_room(room)
     try:
-        with ChatClient.connect(host, port, name, {room: None}) as client:
+        with ChatClient.connect(host, port, name, {room: None}, reconnect=reconnect) as client:
             return _converse(Conversation(client, room))
     except KeyboardInterrupt:
         return INTERRUPTED
