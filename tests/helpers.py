@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import struct
 import subprocess
@@ -47,6 +48,23 @@ def environment(**changes: str) -> dict[str, str]:
     dropped = ("CHATCTL_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"} | changes
+
+
+def fixed_port() -> int:
+    """Returns a free port that the system gives to nobody who does not ask for it.
+
+    Of those it does give away, a client that tries to connect while the server is down may get that very
+    one, and be connected to itself.
+    """
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
 
 
 class RunningServer:

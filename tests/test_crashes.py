@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import RunningServer, running_server
+from tests.helpers import RunningServer, fixed_port, running_server
 from tests.witness import Crowd, Witness, check_all, check_kept, read_from_disk
 
 ROOMS = ("lobby", "kitchen", "garden")
@@ -28,23 +27,6 @@ STOP_CLIENTS = 200
 STOP_POSTERS = 10
 STOP_SECONDS = 15.0  # 5 are promised, on a machine that is not busy
 SEED = 20_250_501
-
-
-def fixed_port() -> int:
-    """Returns a free port that the system gives to nobody who does not ask for it.
-
-    Of those it does give away, a client that tries to connect while the server is down may get that very
-    one, and be connected to itself.
-    """
-    for port in random.sample(range(20_000, 30_000), 100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
 
 
 @contextmanager

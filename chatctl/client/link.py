@@ -6,6 +6,7 @@ One thread reads; any thread may send, or close.
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from contextlib import suppress
@@ -16,6 +17,8 @@ from chatctl.messages import Bye, Error, Hello, Ping, Pong, ServerFrame, Welcome
 from chatctl.text import one_line
 
 READ_BYTES = 64 * 1024
+QUIET_SECONDS = 30.0  # after which a server that says nothing is pinged; twice that, and the line is dead
+PING = 2**53 - 1  # the number of that ping
 # A server that vanished without a word is noticed within a minute, whether or not something is being sent.
 KEEPALIVE_IDLE = 30  # seconds
 KEEPALIVE_INTERVAL = 10  # seconds
@@ -56,6 +59,7 @@ class Link:
         self._reader = server_frames()
         self._arrived: list[ServerFrame] = []  # right behind the welcome
         self._ending: LineEnded | None = None
+        self._pinged = False  # since something was heard last
 
     # Coming in
 
@@ -75,6 +79,9 @@ class Link:
             _tune(sock)
             welcome = self._shake_hands(sock, hello, deadline)
             sock.settimeout(None)
+            whole = int(QUIET_SECONDS)
+            quiet = struct.pack("@ll", whole, int((QUIET_SECONDS - whole) * 1e6))  # a struct timeval
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, quiet)
         except BaseException:
             self.close()
             raise
@@ -169,13 +176,31 @@ class Link:
 
     def _receive(self) -> bytes:
         assert self._sock is not None, "it is open"
-        try:
-            data = self._sock.recv(READ_BYTES)
-        except OSError as error:
-            raise LineEnded(f"lost the connection: {error.strerror or error}") from None
+        while True:
+            try:
+                data = self._sock.recv(READ_BYTES)
+            except BlockingIOError:
+                self._is_quiet()
+            except OSError as error:
+                raise LineEnded(f"lost the connection: {error.strerror or error}") from None
+            else:
+                break
         if not data:
             raise LineEnded(GONE)
+        self._pinged = False
         return data
+
+    def _is_quiet(self) -> None:
+        """Asks a server that said nothing for long for a sign of life.
+
+        Raises:
+            LineEnded: it was asked already. Lines that swallow everything look whole from both ends.
+        """
+        if self._pinged:
+            text = f"nothing was heard from the server for {2 * QUIET_SECONDS:g} seconds"
+            raise LineEnded(text, code="timeout")
+        self._pinged = True
+        self.send(encode(Ping(PING)))
 
     def _sort_out(self, arrived: list[ServerFrame | Fault]) -> list[ServerFrame]:
         """Returns what is for the caller, and acts on the rest."""
@@ -189,6 +214,8 @@ class Link:
                     self._ending = LineEnded(text, code=frame.code)
                 case Ping():
                     self._answer(frame)
+                case Pong(re=re) if re == PING:
+                    pass
                 case Bye():
                     self._ending = LineEnded(one_line(frame.text) or GONE, code=frame.code, retry=frame.retry)
                 case Error(fatal=True):
