@@ -46,11 +46,11 @@ def installed_at(path: str) -> dict[str, str]:
 
 
 @contextmanager
-def shell(command: str, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def shell(command: str, env: dict[str, str], cwd: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
     """Runs a command line; ends all that it started."""
     process = subprocess.Popen(
         ["sh", "-c", command],
-        cwd=ROOT,
+        cwd=cwd,
         env=env,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -72,24 +72,28 @@ def test_the_two_set_up_commands_are_there() -> None:
     assert TESTS in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-def test_commands_run_as_written(path: str) -> None:
+def test_commands_run_as_written(path: str, tmp_path: Path) -> None:
     """Each serves on, or joins at, a free port of this machine instead of the README's."""
     env = installed_at(path)
     commands = [line for line in SHELL if line not in (TESTS, BENCHMARK)]
     servers = [line for line in commands if " serve " in line]
     clients = [line for line in commands if " serve " not in line]
-    assert (len(servers), len(clients)) == (2, 3)
+    assert (len(servers), len(clients)) == (2, 7)
     for server in servers:
         command = server.replace("12345", "0").replace("0.0.0.0", "127.0.0.1")
         with shell(f"exec 2>&1; {command}", env) as process:
             assert process.stdout is not None
             lines = iter(process.stdout.readline, "")
             assert any(line.startswith("listening on 127.0.0.1:") for line in lines)
-    with running_server() as running:
+    data = tmp_path / "data"
+    with running_server("--data", str(data)) as running:
+        given = env | {"CHATCTL_PORT": str(running.port), "CHATCTL_DATA": str(data)}
         for client in clients:
             there = client.replace("12345", str(running.port)).replace("192.168.1.5", "127.0.0.1")
-            with shell(there, env | {"CHATCTL_PORT": str(running.port)}) as process:
+            with shell(there, given, tmp_path) as process:
                 assert process.wait(SECONDS) == 0, client
+    assert "the build is done" in (tmp_path / "lobby.html").read_text()
+    assert (tmp_path / "chat-copy.db").is_file()
 
 
 def test_the_installed_package_has_all_its_files(path: str) -> None:

@@ -1,0 +1,147 @@
+"""The commands that look up what was said: ``history`` and ``search``, as processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from chatctl.client.lookup import Since, parse_since
+from tests.helpers import SECONDS, RunningServer, environment, running_server
+
+
+@pytest.mark.parametrize(
+    ("text", "since"),
+    [
+        ("2h", Since(at=(1_000_000 - 7_200) * 1000)),
+        ("90d", Since(at=0)),
+        ("17", Since(after=17)),
+        ("2026-11-24", Since(at=int(datetime(2026, 11, 24).timestamp() * 1000))),
+        ("2026-11-24T14:03:05Z", Since(at=1_795_528_985_000)),
+        ("1960-01-01", Since(at=0)),
+    ],
+)
+def test_since(text: str, since: Since) -> None:
+    assert parse_since(text, 1_000_000) == since
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2", "-1", "2 h", "0h", "2026-13-01", "1" * 16, "\x1b[2J"])
+def test_what_is_no_time(text: str) -> None:
+    if text == "2":
+        assert parse_since(text, 0) == Since(after=2)
+        return
+    with pytest.raises(ValueError, match="is no time like") as caught:
+        parse_since(text, 0)
+    assert str(caught.value).isprintable()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    """A server with 1 200 messages in #dev, and a few elsewhere."""
+    with running_server("--rate", "0") as running:
+        with running.client("ann", rooms={"dev": None, "lobby": None}) as ann:
+            for number in range(1, 1_201):
+                ann.say(f"message {number}", room="dev", nonce=f"n{number}")
+            ann.say("The deploy FAILED\nhorribly \u202e", room="lobby")
+            ann.say("waves", room="lobby", kind="action")
+            ann.settle()
+        yield running
+
+
+def run(server: RunningServer, *args: str) -> subprocess.CompletedProcess[str]:
+    env = environment(CHATCTL_PORT=str(server.port), CHATCTL_NAME="eve", TZ="UTC")
+    command = [sys.executable, "-m", "chatctl", *args]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=SECONDS)
+
+
+def test_the_last_messages(server: RunningServer) -> None:
+    done = run(server, "history", "--room", "#dev")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split("  ", 1)[1] for line in lines] == [f"ann: message {n}" for n in range(1_151, 1_201)]
+
+
+@pytest.mark.parametrize(
+    ("args", "first", "last"),
+    [
+        (["--limit", "700"], 501, 1_200),
+        (["--limit", "3"], 1_198, 1_200),
+        (["--since", "2h"], 1, 1_200),
+        (["--since", "1190"], 1_191, 1_200),
+        (["--since", "90", "--limit", "600"], 91, 690),
+        (["--since", "2000-01-01"], 1, 1_200),
+    ],
+)
+def test_pages(server: RunningServer, args: list[str], first: int, last: int) -> None:
+    done = run(server, "history", f"127.0.0.1:{server.port}", "--room", "dev", "--json", *args)
+    assert (done.returncode, done.stderr) == (0, "")
+    frames = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [frame["id"] for frame in frames] == list(range(first, last + 1))
+    assert {frame["t"] for frame in frames} == {"msg"}
+
+
+def test_what_was_said_cannot_pose_as_something_else(server: RunningServer) -> None:
+    done = run(server, "history")
+    assert [line.split("  ", 1)[1] for line in done.stdout.splitlines()] == [
+        "ann: The deploy FAILED",
+        "ann: horribly \\u202e",
+        "* ann waves",
+    ]
+
+
+def test_nothing_was_said(server: RunningServer) -> None:
+    done = run(server, "history", "--room", "attic", "--since", "2h")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "chatctl: nothing was said in #attic\n")
+
+
+def test_searching(server: RunningServer) -> None:
+    done = run(server, "search", "failed", "deploy")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "#lobby  ann: The deploy FAILED" in done.stdout
+    done = run(server, "search", "message", "--room", "dev", "--limit", "2")
+    assert [line.split("  ", 1)[1] for line in done.stdout.splitlines()] == [
+        "ann: message 1199",
+        "ann: message 1200",
+    ]
+    assert "there are older ones" in done.stderr
+    done = run(server, "search", "nowhere", "--json")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "chatctl: nothing was found\n")
+
+
+def test_whoever_looks_something_up_is_in_no_room_and_needs_no_free_name(server: RunningServer) -> None:
+    with server.client("eve") as eve:
+        eve.settle()
+        assert run(server, "history").returncode == 0
+        assert eve.settle() == []
+
+
+def test_what_is_wrong_is_told_in_one_line(server: RunningServer) -> None:
+    done = run(server, "history", "--room", "no room")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "chatctl: a room cannot hold U+0020\n"
+    assert run(server, "history", "--since", "yesterday").returncode == 2
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(server: RunningServer) -> None:
+    line = f"'{sys.executable}' -m chatctl history --room dev --since 2h --json | head -n 1"
+    env = environment(CHATCTL_PORT=str(server.port), CHATCTL_NAME="eve")
+    done = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, timeout=SECONDS)
+    assert json.loads(done.stdout)["id"] == 1
+    assert done.stderr == ""
+
+
+def test_what_is_no_longer_kept_is_told() -> None:
+    with running_server("--rate", "0", "--keep-messages", "5") as few:
+        with few.client("ann") as ann:
+            for number in range(20):
+                ann.say(str(number))
+            ann.settle()
+        deadline = time.monotonic() + SECONDS
+        while "no longer kept" not in (done := run(few, "history", "--since", "1")).stderr:
+            assert time.monotonic() < deadline, done
+        assert len(done.stdout.splitlines()) == 5
