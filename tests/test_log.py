@@ -1,0 +1,398 @@
+"""The contract of a log, held to by the one in memory and the one on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatctl.errors import DataError, StorageError
+from chatctl.history.database import APPLICATION_ID, FILE, MIGRATIONS, pack, unpack
+from chatctl.history.directory import DirectoryLock
+from chatctl.history.log import KEEP_ALL, REMEMBERED_SECONDS, Log, Post, Retention
+from chatctl.history.memory import MemoryLog
+from chatctl.history.sqlite import IDLE_SECONDS, SqliteLog
+from chatctl.messages import Msg, Topic
+from tests.helpers import SECONDS
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.5
+
+    def __call__(self) -> float:
+        return self.now
+
+
+Make = Callable[..., Log]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["memory", "disk"])
+def make(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Make]:
+    """Makes a log of either kind."""
+    made: list[Log] = []
+
+    def make(retention: Retention = KEEP_ALL) -> Log:
+        memory = request.param == "memory"
+        made.append(MemoryLog(retention, clock) if memory else SqliteLog(tmp_path, retention, clock))
+        return made[-1]
+
+    yield make
+    for log in made:
+        log.close()
+
+
+@pytest.fixture
+def log(make: Make) -> Log:
+    return make()
+
+
+def post(text: str = "x", nonce: str | None = None, name: str = "ann") -> Post:
+    return Post(name, name.lower(), text, "text", nonce)
+
+
+def fill(log: Log, count: int, room: str = "lobby") -> None:
+    log.append(room, [post(f"text {number}") for number in range(1, count + 1)])
+
+
+def ids(messages: list[Msg]) -> list[int]:
+    return [message.id for message in messages]
+
+
+def tidy(log: Log) -> None:
+    while log.tidy() < IDLE_SECONDS:
+        pass
+
+
+# Appending and reading
+
+
+def test_messages_are_numbered_and_read_as_they_were_posted(log: Log, clock: Clock) -> None:
+    odd = Post("Ann", "ann", 'é "quoted" \\ \n\t🙂 \u202e', "action", "n")
+    messages = log.append("lobby", [post("one"), odd])
+    assert messages == [
+        Msg(1, 1_000_000_500, "lobby", "ann", "one"),
+        Msg(2, 1_000_000_500, "lobby", "Ann", odd.text, "action", "n"),
+    ]
+    assert ids(log.append("dev", [post()])) == [1]
+    assert log.read("lobby", 0, 10) == messages
+    assert log.bounds("lobby") == (1, 2)
+    assert log.rooms() == {"lobby": 2, "dev": 1}
+
+
+@pytest.mark.parametrize(
+    ("after", "limit", "expected"), [(0, 3, [1, 2, 3]), (7, 9, [8, 9, 10]), (10, 5, []), (99, 5, [])]
+)
+def test_reading_on(log: Log, after: int, limit: int, expected: list[int]) -> None:
+    fill(log, 10)
+    fill(log, 3, "dev")
+    assert ids(log.read("lobby", after, limit)) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "limit", "expected"),
+    [(11, 3, [8, 9, 10]), (2**53 - 1, 2, [9, 10]), (3, 9, [1, 2]), (1, 9, [])],
+)
+def test_reading_back(log: Log, before: int, limit: int, expected: list[int]) -> None:
+    fill(log, 10)
+    fill(log, 3, "dev")
+    assert ids(log.read_back("lobby", before, limit)) == expected
+
+
+def test_a_room_of_which_nothing_is_known(log: Log) -> None:
+    assert log.bounds("attic") == (1, 0)
+    assert log.read("attic", 0, 10) == log.read_back("attic", 9, 9) == log.search("x", ["attic"], 9) == []
+    assert (log.since("attic", 0), log.topic("attic")) == (1, None)
+
+
+def test_since(log: Log, clock: Clock) -> None:
+    for _ in range(5):
+        log.append("lobby", [post(), post()])
+        clock.now += 10
+    assert [log.since("lobby", at) for at in (0, 1_000_000_500, 1_000_000_501, 1_000_040_500, 10**15)] == [
+        *(1, 1, 3, 9),
+        11,
+    ]
+
+
+def test_topics(log: Log) -> None:
+    for text in ("first", "", "last"):
+        topic = Topic("lobby", text, "ann", 5)
+        log.set_topic(topic)
+        assert log.topic("lobby") == topic
+
+
+def test_threads_get_ids_without_gaps(log: Log) -> None:
+    got: dict[str, list[int]] = {"a": [], "b": []}
+
+    def write(room: str) -> None:
+        for _ in range(40):
+            got[room] += ids(log.append(room, [post(), post()]))
+
+    threads = [threading.Thread(target=write, args=(room,)) for room in "ab" * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    for room in "ab":
+        assert sorted(got[room]) == list(range(1, 321))
+        assert ids(log.read(room, 0, 1_000)) == list(range(1, 321))
+
+
+# Nonces
+
+
+@pytest.mark.parametrize("nonce", ["n", "", "a\0b", "a\\0b", "\\", "é🙂", '"'])
+def test_a_repeat_is_the_first_one_again(log: Log, clock: Clock, nonce: str) -> None:
+    first, other = log.append("lobby", [post("a", nonce), post("b", nonce + "x")])
+    clock.now += 1
+    again = log.append("lobby", [post("changed", nonce), post("c"), post("d", nonce)])
+    assert ids(again) == [1, 3, 1]
+    assert again[0].at == first.at
+    assert log.read("lobby", 0, 9)[0].nonce == nonce
+    assert other.id == 2
+
+
+def test_a_repeat_within_one_batch(log: Log) -> None:
+    assert ids(log.append("lobby", [post("a", "n"), post("a", "n"), post("b")])) == [1, 1, 2]
+
+
+def test_nonces_are_each_authors_in_each_room(log: Log) -> None:
+    log.append("lobby", [post("a", "n")])
+    assert ids(log.append("lobby", [post("a", "n", "bob"), post("a", "n", "ANN")])) == [2, 1]
+    assert ids(log.append("dev", [post("a", "n")])) == [1]
+
+
+def test_a_nonce_is_honoured_for_ten_minutes(log: Log, clock: Clock) -> None:
+    log.append("lobby", [post("a", "n")])
+    clock.now += REMEMBERED_SECONDS - 1
+    assert ids(log.append("lobby", [post("a", "n")])) == [1]
+    clock.now += 2
+    assert ids(log.append("lobby", [post("a", "n")])) == [2]
+
+
+# Searching
+
+
+def test_every_word_must_be_there(log: Log, clock: Clock) -> None:
+    for room, text in [
+        ("a", "Der Käse ist rot"),
+        ("b", "roter Kase"),
+        ("a", "rot, sagt sie; KÄSE!"),
+        ("a", "rot"),
+    ]:
+        log.append(room, [post(text)])
+        clock.now += 1
+    found = log.search("käse ROT", ["a", "b", "c"], 9)
+    assert [(message.room, message.id) for message in found] == [("a", 2), ("a", 1)]
+    assert len(log.search("rot", ["a", "b"], 2)) == 2
+    assert [message.room for message in log.search("kase", ["a", "b"], 9)] == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '"',
+        "***",
+        "a AND",
+        "NEAR(x",
+        "x OR y",
+        "text:x",
+        "^x",
+        "x*",
+        "-x",
+        "'",
+        "x" * 8_000,
+        "x " * 4_000,
+        "🙂",
+        "%_",
+    ],
+)
+def test_no_search_is_an_error(log: Log, text: str) -> None:
+    fill(log, 3)
+    assert log.search(text, ["lobby"], 9) == []
+
+
+def test_what_is_forgotten_is_not_found(make: Make) -> None:
+    log = make(Retention(messages=2))
+    log.append("lobby", [post(f"same {number}") for number in range(5)])
+    assert log.search("same", ["lobby"], 9)
+    tidy(log)
+    assert ids(log.search("same", ["lobby"], 9)) == [5, 4]
+
+
+# Forgetting
+
+
+def test_only_so_many_are_kept(make: Make) -> None:
+    log = make(Retention(messages=3))
+    fill(log, 2_000)
+    tidy(log)
+    assert log.bounds("lobby") == (1_998, 2_000)
+    assert ids(log.read("lobby", 0, 9)) == [1_998, 1_999, 2_000]
+
+
+def test_what_is_too_old_is_forgotten_and_ids_go_on(make: Make, clock: Clock) -> None:
+    log = make(Retention(seconds=60))
+    log.append("lobby", [post("a", "n")] + [post()] * 1_500)
+    clock.now += 59
+    log.append("lobby", [post()])
+    clock.now += 2
+    tidy(log)
+    assert log.bounds("lobby") == (1_502, 1_502)
+    clock.now += 60
+    tidy(log)
+    assert log.bounds("lobby") == (1_503, 1_502)
+    assert log.read("lobby", 0, 9) == []
+    assert ids(log.append("lobby", [post("a", "n"), post("b")])) == [1, 1_503]
+
+
+# On disk
+
+
+def reopen(path: Path, clock: Clock, retention: Retention = KEEP_ALL) -> SqliteLog:
+    return SqliteLog(path, retention, clock)
+
+
+def test_all_is_there_again(tmp_path: Path, clock: Clock) -> None:
+    with closing(reopen(tmp_path, clock)) as log:
+        messages = log.append("lobby", [post("one", "a\0b"), post("two")])
+        log.set_topic(Topic("dev", "t", "ann", 5))
+    with closing(reopen(tmp_path, clock)) as log:
+        assert log.read("lobby", 0, 9) == messages
+        assert log.rooms() == {"lobby": 2, "dev": 0}
+        assert log.topic("dev") == Topic("dev", "t", "ann", 5)
+        assert ids(log.append("lobby", [post("x", "a\0b"), post("y")])) == [1, 3]
+        assert ids(log.search("two", ["lobby"], 9)) == [2]
+
+
+def test_ids_and_nonces_outlive_all_messages(tmp_path: Path, clock: Clock) -> None:
+    with closing(reopen(tmp_path, clock, Retention(seconds=1))) as log:
+        log.append("lobby", [post("a", "n"), post()])
+        clock.now += 2
+        tidy(log)
+    with closing(reopen(tmp_path, clock)) as log:
+        assert log.bounds("lobby") == (3, 2)
+        assert ids(log.append("lobby", [post("a", "n"), post()])) == [1, 3]
+        clock.now += REMEMBERED_SECONDS
+        tidy(log)
+        assert ids(log.append("lobby", [post("a", "n")])) == [4]
+
+
+def test_what_is_returned_is_committed(tmp_path: Path, clock: Clock) -> None:
+    with closing(reopen(tmp_path, clock)) as log:
+        log.append("lobby", [post("one")])
+        with closing(sqlite3.connect(f"file:{tmp_path / FILE}?mode=ro", uri=True)) as other:
+            assert other.execute("SELECT text FROM messages").fetchall() == [("one",)]
+
+
+def test_files_are_for_this_user_alone(tmp_path: Path, clock: Clock) -> None:
+    data = tmp_path / "made" / "data"
+    with DirectoryLock(data), closing(reopen(data, clock)) as log:
+        log.append("lobby", [post()])
+        assert data.stat().st_mode & 0o777 == 0o700
+        assert {path.stat().st_mode & 0o777 for path in data.iterdir()} == {0o600}
+
+
+def test_what_cannot_be_written_is_not_there(tmp_path: Path, clock: Clock) -> None:
+    with closing(reopen(tmp_path, clock)) as log:
+        log.append("lobby", [post("a", "n")])
+        path = tmp_path / FILE
+        path.rename(tmp_path / "away")
+        with pytest.raises(StorageError):
+            log.append("lobby", [post("b", "m")])
+        with pytest.raises(StorageError):
+            log.set_topic(Topic("lobby", "t", "ann", 1))
+        assert log.bounds("lobby") == (1, 1)
+        (tmp_path / "away").rename(path)
+        assert ids(log.append("lobby", [post("b", "m"), post("a", "n")])) == [2, 1]
+        assert log.topic("lobby") is None
+
+
+def test_a_full_disk(tmp_path: Path, clock: Clock) -> None:
+    with closing(reopen(tmp_path, clock)) as log:
+        log.append("lobby", [post()])
+        pages = log._connection.execute("PRAGMA page_count").fetchone()[0]
+        log._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StorageError, match="full"):
+            fill(log, 5_000)
+        assert ids(log.read("lobby", 0, 9)) == [1]
+        log._connection.execute("PRAGMA max_page_count = 1000000")
+        assert ids(log.append("lobby", [post()])) == [2]
+
+
+def test_nothing_is_found_by_looking_at_everything(tmp_path: Path, clock: Clock) -> None:
+    from chatctl.history import sqlite as module
+
+    with closing(reopen(tmp_path, clock)) as log:
+        for statement in (module._PAGE, module._PAGE_BACK, module._BY_KEY, module._AT, module._REPEATED):
+            count = statement.count("?")
+            given: Any = [1] * count if count else {"nonces": "[]", "at": 1}
+            plan = log._connection.execute(f"EXPLAIN QUERY PLAN {statement}", given).fetchall()
+            assert not [row for row in plan if row[3] in ("SCAN messages", "SCAN spent")], plan
+            assert [row for row in plan if "SEARCH messages" in row[3]], plan
+
+
+def test_an_older_database_keeps_its_messages(tmp_path: Path, clock: Clock) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as old:
+        old.executescript(
+            f"{MIGRATIONS[0]} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"
+        )
+        old.execute("INSERT INTO rooms (name, trimmed) VALUES ('lobby', 4)")
+        old.execute("INSERT INTO messages VALUES ((1 << 40) + 5, 7, 'ann', 'an old story', NULL, NULL)")
+        old.commit()
+    with closing(reopen(tmp_path, clock)) as log:
+        assert log.read("lobby", 0, 9) == [Msg(5, 7, "lobby", "ann", "an old story")]
+        assert ids(log.search("story", ["lobby"], 9)) == [5]
+        assert ids(log.append("lobby", [post()])) == [6]
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 99; CREATE TABLE t (x);",
+            "newer chatctl",
+        ),
+        ("CREATE TABLE songs (title);", "not a database of chatctl"),
+    ],
+)
+def test_a_database_that_is_not_ours_is_left_alone(tmp_path: Path, script: str, words: str) -> None:
+    path = tmp_path / FILE
+    with closing(sqlite3.connect(path)) as other:
+        other.executescript(script)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=words) as caught:
+        SqliteLog(tmp_path)
+    assert str(path) in str(caught.value)
+    assert (path.read_bytes(), [file.name for file in tmp_path.iterdir()]) == (before, [FILE])
+
+
+def test_a_directory_is_used_by_one(tmp_path: Path) -> None:
+    with (
+        DirectoryLock(tmp_path),
+        pytest.raises(DataError, match=r"is in use by process \d+: stop that server"),
+    ):
+        DirectoryLock(tmp_path)
+    DirectoryLock(tmp_path).close()
+    with pytest.raises(DataError, match="that is a file"):
+        DirectoryLock(tmp_path / "lock")
+
+
+@pytest.mark.parametrize("nonce", ["", "a", "\\", "\0", "\\0", "\\\0\\\\0", "0"])
+def test_packed_nonces(nonce: str) -> None:
+    assert unpack(pack(nonce)) == nonce
+    assert "\0" not in pack(nonce)
