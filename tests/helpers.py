@@ -307,7 +307,8 @@ def undisturbed(server: RunningServer) -> Iterator[None]:
         server.client(fresh("bob"), rooms={room: None}) as bob,
         ThreadPoolExecutor(1) as pool,
     ):
-        for client in (bob, ann):
+        # Whoever of the two was in first is told of the other one: that must not come in the middle of the chat.
+        for client in (ann, bob, ann):
             client.settle()
             client.sock.settimeout(CHAT_SECONDS)
         chatting = pool.submit(_chat, ann, bob, room, over)
