@@ -307,7 +307,7 @@ def undisturbed(server: RunningServer) -> Iterator[None]:
         server.client(fresh("bob"), rooms={room: None}) as bob,
         ThreadPoolExecutor(1) as pool,
     ):
-        # Whoever of the two was in first is told of the other one: that must not come in the middle of the chat.
+        # Whoever was in first is told of the other one: that must not come in the middle of the chat.
         for client in (ann, bob, ann):
             client.settle()
             client.sock.settimeout(CHAT_SECONDS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -10,15 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chatctl.errors import DataError, StorageError
-from chatctl.history.database import APPLICATION_ID, FILE, MIGRATIONS, pack, unpack
+from chatctl.history import journal, sqlite
+from chatctl.history.database import APPLICATION_ID, FILE, MIGRATIONS
 from chatctl.history.directory import DirectoryLock
 from chatctl.history.log import KEEP_ALL, REMEMBERED_SECONDS, Log, Post, Retention
 from chatctl.history.memory import MemoryLog
+from chatctl.history.rows import pack, unpack
 from chatctl.history.sqlite import IDLE_SECONDS, SqliteLog
 from chatctl.messages import Msg, Topic
 from tests.helpers import SECONDS
+
+LONG = "x" * 7_000
 
 
 class Clock:
@@ -296,7 +304,95 @@ def test_what_is_returned_is_committed(tmp_path: Path, clock: Clock) -> None:
     with closing(reopen(tmp_path, clock)) as log:
         log.append("lobby", [post("one")])
         with closing(sqlite3.connect(f"file:{tmp_path / FILE}?mode=ro", uri=True)) as other:
-            assert other.execute("SELECT text FROM messages").fetchall() == [("one",)]
+            rows = other.execute("SELECT json_extract(batch, '$[0][3]') FROM journal").fetchall()
+            assert rows == [("one",)]
+
+
+def test_what_was_not_moved_is_there_after_a_crash(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "data").mkdir()
+    with closing(reopen(tmp_path / "data", clock)) as log:
+        kept = log.append("lobby", [post("one", "n"), post("a \\ \0 nonce", "\\\0")])
+        kept += log.append("lobby", [post(LONG), Post("Ann", "ann", "waves", "action")])
+        log.append("dev", [post()])
+        shutil.copytree(tmp_path / "data", tmp_path / "crashed")
+    with closing(reopen(tmp_path / "crashed", clock)) as log:
+        assert len(log._journal) == 5
+        assert log.read("lobby", 0, 9) == kept
+        assert log.rooms() == {"lobby": 4, "dev": 1}
+        assert ids(log.append("lobby", [post("one", "n"), post("x", "\\\0"), post("new", "new")])) == [
+            1,
+            2,
+            5,
+        ]
+        assert ids(log.search("waves", ["lobby"], 9)) == [4]
+        assert ids(log.append("lobby", [post("one", "n"), post("new", "new")])) == [1, 5]
+    with closing(reopen(tmp_path / "crashed", clock)) as log:
+        assert not log._journal
+        assert ids(log.read("lobby", 0, 9)) == [1, 2, 3, 4, 5]
+
+
+def test_a_log_that_is_not_moved_is_moved_before_more_is_written(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "MAX_BYTES", 20_000)
+    with closing(reopen(tmp_path, clock)) as log:
+        for number in range(20):
+            log.append("lobby", [post(LONG)])
+            assert len(log._journal) <= 3, number
+        assert [message.text for message in log.read("lobby", 0, 99)] == [LONG] * 20
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 6), st.booleans()), max_size=25), st.data())
+def test_reading_does_not_depend_on_what_was_moved(steps: list[tuple[str, int, bool]], data: Any) -> None:
+    """Everything is read as it was appended, wherever it is by now, after a crash as well."""
+    clock = Clock()
+    kept: dict[str, list[Msg]] = {"a": [], "b": []}
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        pytest.MonkeyPatch.context() as patch,
+        closing(SqliteLog(Path(directory), KEEP_ALL, clock)) as log,
+    ):
+        patch.setattr(sqlite, "STEP", 4)
+        patch.setattr(sqlite, "QUIET_SECONDS", 0)
+        patch.setattr(journal, "MAX_MESSAGES", 15)
+        for room, count, moves in steps:
+            if count:
+                kept[room] += log.append(room, [post(f"{number}") for number in range(count)])
+            clock.now += 1
+            if moves:
+                log.tidy()
+            if not count and moves:
+                log._load()  # What a start after a crash begins with.
+        for room, messages in kept.items():
+            after, before = (data.draw(st.integers(0, len(messages) + 2)) for _ in range(2))
+            limit = data.draw(st.integers(1, 12))
+            assert log.bounds(room) == (1, len(messages))
+            assert log.read(room, after, limit) == messages[after : after + limit]
+            assert log.read_back(room, before, limit) == messages[: max(before - 1, 0)][-limit:]
+            at = messages[after].at if after < len(messages) else 10**15
+            first = next((message.id for message in messages if message.at >= at), len(messages) + 1)
+            assert log.since(room, at) == first
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        "nonsense",
+        "[[1]]",
+        "[[1099511627779, 5, 'ann', 'an id too far', null, null]]".replace("'", '"'),
+        "[[99999999999999, 5, 'ann', 'no such room', null, null]]".replace("'", '"'),
+    ],
+)
+def test_a_damaged_journal_is_told_in_one_line(tmp_path: Path, clock: Clock, batch: str) -> None:
+    with closing(reopen(tmp_path, clock)) as log:
+        log.append("lobby", [post()])
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("INSERT INTO journal VALUES (1, ?)", (batch,))
+        other.commit()
+    with pytest.raises(DataError, match="damaged") as caught:
+        reopen(tmp_path, clock)
+    assert str(tmp_path / FILE) in str(caught.value)
 
 
 def test_files_are_for_this_user_alone(tmp_path: Path, clock: Clock) -> None:

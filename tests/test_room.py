@@ -328,21 +328,66 @@ def test_order_and_no_gaps_with_many_posting_at_once(room: Room, log: Log) -> No
         assert texts == [f"{guest.name} {n} {place}" for n in range(60) for place in range(n % 3 + 1)]
 
 
-@pytest.mark.parametrize("replies", [1, MAX_TURNS - 1, MAX_TURNS, 5 * MAX_TURNS])
+@pytest.mark.parametrize("replies", [1, MAX_TURNS, MAX_TURNS + 1, 9 * MAX_TURNS])
 def test_what_is_posted_during_a_delivery_is_not_left_lying(room: Room, replies: int) -> None:
     ann, bob, eve = enter(room, "ann", "bob", "eve")
     left = iter(range(replies))
     keep = bob.send
+    posting: list[threading.Thread] = []
 
     def reply(data: bytes) -> None:
         keep(data)
         if (number := next(left, None)) is not None:
-            ann.say(room, f"reply {number}")  # the one who is delivering has to take it along
+            # Either the one who is delivering takes it along, or the one who posts takes over.
+            posting.append(threading.Thread(target=ann.say, args=(room, f"reply {number}"), daemon=True))
+            posting[-1].start()
+            wait_for(lambda: room._pending, "it is posted")
 
     bob.send = reply  # type: ignore[method-assign]
     ann.say(room, "first")
+    wait_for(lambda: len(posting) == replies, "everything is posted")
+    for thread in posting:
+        thread.join(SECONDS)
+        assert not thread.is_alive()
     assert [m.text for m in of_type(eve.frames(), Msg)] == ["first", *(f"reply {n}" for n in range(replies))]
     assert follow(bob.frames(), 0) == replies + 1
+
+
+def test_who_delivered_for_others_gets_back_to_its_own_client(room: Room) -> None:
+    ann, bob, eve = enter(room, "ann", "bob", "eve")
+    gates = [threading.Event() for _ in range(MAX_TURNS + 2)]
+    keep = eve.send
+    turns: list[str] = []
+
+    def send_slowly(data: bytes) -> None:
+        turns.append(threading.current_thread().name)
+        assert gates[len(turns) - 1].wait(SECONDS)
+        keep(data)
+
+    def say(guest: Guest, text: str) -> threading.Thread:
+        thread = threading.Thread(target=guest.say, args=(room, text), name=guest.name, daemon=True)
+        thread.start()
+        return thread
+
+    def wait_for_turns(count: int) -> None:
+        wait_for(lambda: len(turns) == count, f"{count} deliveries have begun")
+
+    eve.send = send_slowly  # type: ignore[method-assign]
+    first = say(ann, "0")
+    for turn in range(1, MAX_TURNS + 1):
+        wait_for_turns(turn)
+        bob.say(room, f"{turn}")  # returns at once, and ann takes it along
+        gates[turn - 1].set()
+    wait_for_turns(MAX_TURNS + 1)
+    second = say(bob, f"{MAX_TURNS + 1}")
+    wait_for(lambda: room._waiting, "bob waits to take over")
+    for gate in gates:
+        gate.set()
+    for thread in (first, second):
+        thread.join(SECONDS)
+        assert not thread.is_alive()
+    assert turns == ["ann"] * (MAX_TURNS + 1) + ["bob"]
+    assert [m.text for m in of_type(eve.frames(), Msg)] == list(map(str, range(MAX_TURNS + 2)))
 
 
 def test_who_posts_more_than_may_be_pending_waits(room: Room) -> None:
@@ -585,6 +630,7 @@ class BrokenLog(MemoryLog):
     """A log that can be used no more, as long as it is broken."""
 
     broken = False
+    unreadable = False
 
     def append(self, room: str, posts: Sequence[Post]) -> list[Msg]:
         self._use()
@@ -592,6 +638,8 @@ class BrokenLog(MemoryLog):
 
     def read(self, room: str, after: int, limit: int) -> list[Msg]:
         self._use()
+        if self.unreadable:
+            raise StorageError("the disk is gone")
         return super().read(room, after, limit)
 
     def set_topic(self, topic: Topic) -> None:
@@ -631,6 +679,41 @@ def test_an_error_tells_which_frame_it_was() -> None:
     log.broken = True
     room.publish(PostSet(ann, [Post("ann", "ann", "x"), Post("ann", "ann", "y")], [7, None], False, 2))
     assert [frame.get("re") for frame in plain(ann.frames())] == [7, None]
+
+
+def test_what_is_in_the_log_all_the_same_is_delivered(log: Log) -> None:
+    room = Room("lobby", log)
+    ann, bob = enter(room, "ann", "bob")
+    ann.say(room, "one", nonces=True)
+    log.append("lobby", [Post("ann", "ann", "two", nonce="n"), Post("bob", "bob", "three")])
+    bob.say(room, "four", nonces=True)
+    assert plain(ann.frames())[1:] == [
+        message(2, "ann", "two") | {"nonce": "n"},
+        message(3, "bob", "three"),
+        message(4, "bob", "four"),
+    ]
+    assert plain(bob.frames()) == [
+        message(1, "ann", "one"),
+        message(2, "ann", "two"),
+        message(3, "bob", "three"),
+        {"t": "ack", "nonce": "four", "room": "lobby", "id": 4},
+    ]
+
+
+def test_what_is_in_the_log_and_cannot_be_read_is_a_gap() -> None:
+    log = BrokenLog()
+    room = Room("lobby", log)
+    ann, bob = enter(room, "ann", "bob")
+    log.append("lobby", [Post("eve", "eve", "one"), Post("eve", "eve", "two")])
+    log.unreadable = True
+    ann.say(room, "three")
+    assert plain(bob.frames()) == [
+        {"t": "gap", "room": "lobby", "after": 0, "before": 3},
+        message(3, "ann", "three"),
+    ]
+    log.unreadable = False
+    ann.say(room, "four")
+    assert plain(bob.frames()) == [message(4, "ann", "four")]
 
 
 def test_nobody_comes_in_while_the_log_cannot_be_read() -> None:

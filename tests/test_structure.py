@@ -29,7 +29,7 @@ LAYERS: dict[str, list[str]] = {
     "commands": WORDS,
     "invite": WORDS,
     "history": WIRE,
-    "archive": [*WIRE, "history.database", "history.directory"],
+    "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
     "server.access": WIRE,
     "server.dialects": STORE,
     "server.room": STORE,

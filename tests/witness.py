@@ -32,6 +32,12 @@ TICK = 0.05  # seconds in which a witness that hears nothing looks at what else 
 WINDOW = 30  # posts of one witness that are not settled, at most, when it posts more
 BURSTS = (1, 1, 1, 2, 5, 20)  # posts in one send
 FILLINGS = ("", "short", "ünïcödé \N{PARTY POPPER}\n\tand a second line", 'a "quoted" \\ text', "long " * 200)
+_EVERYTHING = """
+    SELECT key, name, text FROM messages
+    UNION ALL
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[2]'), json_extract(value, '$[3]')
+        FROM journal, json_each(batch)
+    ORDER BY 1"""
 REPLAYED = 1  # `n` of the ping behind the hello: its pong ends the replay
 PATIENCE = 60.0  # seconds for what takes one on a machine that is not busy
 PAGE = 500
@@ -326,7 +332,7 @@ def read_from_disk(directory: Path) -> History:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         names = dict(database.execute("SELECT number, name FROM rooms"))
         history: History = {name: [] for name in names.values()}
-        for key, name, text in database.execute("SELECT key, name, text FROM messages ORDER BY key"):
+        for key, name, text in database.execute(_EVERYTHING):
             room = history[names[key >> 40]]
             room.append((name, text))
             assert key & (1 << 40) - 1 == len(room), f"ids of {names[key >> 40]} are missing before {key}"

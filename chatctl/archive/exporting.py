@@ -9,9 +9,9 @@ from pathlib import Path
 from chatctl.archive import jsonl, markdown, page, plain
 from chatctl.archive.output import output, spare_history
 from chatctl.archive.progress import progress
-from chatctl.archive.rooms import Room
 from chatctl.archive.snapshot import Snapshot, open_history
 from chatctl.errors import DataError
+from chatctl.history.rows import RoomLog
 from chatctl.names import check_room
 
 FORMATS: dict[str, Callable[[Snapshot], Iterator[bytes]]] = {
@@ -52,7 +52,7 @@ def export(directory: Path, path: Path | None, format_: str | None = None, room:
     return 0
 
 
-def _only(history: Snapshot, name: str, directory: Path) -> list[Room]:
+def _only(history: Snapshot, name: str, directory: Path) -> list[RoomLog]:
     found = [room for room in history.rooms if room.name == name]
     if not found:
         raise DataError(f"there is no room #{name} in {directory}")

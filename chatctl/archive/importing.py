@@ -14,14 +14,15 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chatctl.archive.progress import progress
-from chatctl.archive.rooms import Room, load_rooms
 from chatctl.errors import ChatError, DataError
 from chatctl.framing import Fault, Language
-from chatctl.history.database import FILE, MAX_ID, explain, open_database, pack
+from chatctl.history.database import FILE, explain, open_database
 from chatctl.history.directory import DirectoryLock
+from chatctl.history.journal import move_all
+from chatctl.history.rows import MAX_ID, RoomLog, Row, load_rooms, to_row
 from chatctl.messages import MAX_NONCE, MAX_SERVER_FRAME, Gap, Msg, Topic
 from chatctl.names import check_name, check_room
 from chatctl.text import MAX_TOPIC, check_text, one_line
@@ -41,7 +42,6 @@ _TRIM = "UPDATE rooms SET trimmed = ? WHERE number = ?"
 _INDEX = "INSERT INTO words (rowid, text) SELECT key, text FROM messages WHERE key > ? AND key <= ?"
 _INDEXED = "UPDATE rooms SET indexed = ? WHERE number = ?"
 
-_Row = tuple[int, int, str, str, str | None, str | None]
 _ARCHIVE: Language[Msg | Topic | Gap] = Language(Msg | Topic | Gap)
 
 
@@ -130,7 +130,7 @@ class _Open(Struct):
         before: the newest id before the import.
     """
 
-    room: Room
+    room: RoomLog
     before: int
     next: int | None = None
 
@@ -148,8 +148,9 @@ class _Importer:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.done = Imported()
         self._connection = connection
+        move_all(connection)
         self._rooms = {room.name: _Open(room, room.last) for room in load_rooms(connection)}
-        self._rows: list[_Row] = []
+        self._rows: list[Row] = []
 
     def take(self, line: bytes) -> None:
         """Takes one line.
@@ -180,7 +181,7 @@ class _Importer:
             if len(self._rooms) >= MAX_ROOMS:
                 raise DataError(f"there would be more than {MAX_ROOMS} rooms")
             number: int = self._connection.execute(_NEW_ROOM, (name,)).fetchall()[0][0]
-            found = self._rooms[name] = _Open(Room(name, number), 0)
+            found = self._rooms[name] = _Open(RoomLog(name, number), 0)
         return found
 
     # Gaps and topics
@@ -219,14 +220,13 @@ class _Importer:
         _check_at(message.at)
         _check_nonce(message.nonce)
         self._check_place(opened, message.id)
-        kind = None if message.kind == "text" else message.kind
         room = opened.room
+        row = to_row(structs.replace(message, name=name), room.number)
         if message.id > room.last:
-            nonce = None if message.nonce is None else pack(message.nonce)
-            self._append((room.key(message.id), message.at, name, message.text, kind, nonce))
+            self._append(row)
             room.last = message.id
         else:
-            self._skip(room, message.id, (message.at, name, message.text, kind))
+            self._skip(room, message.id, row[1:-1])
         opened.next = message.id + 1
 
     def _check_place(self, opened: _Open, id_: int) -> None:
@@ -239,13 +239,13 @@ class _Importer:
         if id_ > room.last + 1:
             raise DataError(_missing(room, id_))
 
-    def _append(self, row: _Row) -> None:
+    def _append(self, row: Row) -> None:
         self._rows.append(row)
         self.done.added += 1
         if len(self._rows) == BATCH:
             self.flush()
 
-    def _skip(self, room: Room, id_: int, said: tuple[int, str, str, str | None]) -> None:
+    def _skip(self, room: RoomLog, id_: int, said: tuple[int, str, str, str | None]) -> None:
         """Makes sure that a message which was there already says the same; its nonce says nothing."""
         if id_ >= room.oldest:
             found = self._connection.execute(_LOOK_UP, (room.key(id_),)).fetchall()
@@ -276,7 +276,7 @@ class _Importer:
                 self._connection.execute(_INDEXED, (room.last, room.number))
 
 
-def _missing(room: Room, id_: int) -> str:
+def _missing(room: RoomLog, id_: int) -> str:
     """Says what is missing before `id_`."""
     if room.last == 0:
         return f"#{room.name} begins with {id_}, and no gap says what was before"

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from chatctl.archive.links import split_links
 from chatctl.archive.moments import moment, zone
-from chatctl.archive.rooms import Room
 from chatctl.archive.snapshot import Snapshot
+from chatctl.history.rows import RoomLog
 from chatctl.messages import Msg
 from chatctl.text import one_line, visible
 
@@ -41,7 +41,7 @@ def write(history: Snapshot) -> Iterator[bytes]:
             yield "".join(parts).encode()
 
 
-def _head(room: Room) -> str:
+def _head(room: RoomLog) -> str:
     label = f"\\#{_line(one_line(room.name))}"
     head = f"\n# {label}\n"
     if room.topic is not None and room.topic.text:

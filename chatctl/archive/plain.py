@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chatctl.archive.moments import moment, zone
-from chatctl.archive.rooms import Room
 from chatctl.archive.snapshot import Snapshot
+from chatctl.history.rows import RoomLog
 from chatctl.messages import Msg
 from chatctl.text import one_line, visible
 
@@ -20,7 +20,7 @@ def write(history: Snapshot) -> Iterator[bytes]:
             yield "".join(map(_lines, messages)).encode()
 
 
-def _head(room: Room) -> str:
+def _head(room: RoomLog) -> str:
     label = f"#{one_line(room.name)}"
     head = f"\n— {label}"
     if room.topic is not None and room.topic.text:

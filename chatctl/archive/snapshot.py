@@ -9,16 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from chatctl.archive.rooms import Room, load_rooms
 from chatctl.errors import DataError
-from chatctl.history.database import FILE, MAX_ID, explain, open_snapshot, unpack
-from chatctl.messages import Kind, Msg
+from chatctl.history.database import FILE, damaged, explain, open_snapshot
+from chatctl.history.journal import Journal
+from chatctl.history.rows import MAX_ID, RoomLog, Row, load_rooms, to_message
+from chatctl.messages import Msg
 
 BATCH = 2_000  # messages that are in memory at a time
 
 _MESSAGES = "SELECT key, at, name, text, kind, nonce FROM messages WHERE key >= ? AND key <= ? ORDER BY key"
-
-_Row = tuple[int, int, str, str, Kind | None, str | None]
 
 
 class Snapshot:
@@ -34,27 +33,20 @@ class Snapshot:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self.rooms = [room for room in load_rooms(connection) if not room.empty]
+        rooms = load_rooms(connection)
+        Journal(connection, rooms)
+        self.rooms = [room for room in rooms if not room.empty]
         self.read = 0
 
-    def messages(self, room: Room) -> Iterator[list[Msg]]:
+    def messages(self, room: RoomLog) -> Iterator[list[Msg]]:
         """Yields the messages of `room`, some at a time, oldest first."""
         cursor = self.connection.execute(_MESSAGES, (room.key(1), room.key(MAX_ID)))
         while rows := cursor.fetchmany(BATCH):
-            name = room.name
             self.read += len(rows)
-            yield [
-                Msg(
-                    key & MAX_ID,
-                    at,
-                    name,
-                    author,
-                    text,
-                    kind or "text",
-                    None if nonce is None else unpack(nonce),
-                )
-                for key, at, author, text, kind, nonce in msgspec.convert(rows, list[_Row])
-            ]
+            yield [to_message(row, room.name) for row in msgspec.convert(rows, list[Row])]
+        if room.recent:
+            self.read += len(room.recent)
+            yield list(room.recent)
 
 
 @contextmanager
@@ -73,7 +65,7 @@ def open_history(directory: Path) -> Iterator[Snapshot]:
         yield Snapshot(connection)
     except sqlite3.Error as error:
         raise DataError(explain(error, path)) from None
-    except msgspec.ValidationError as error:
-        raise DataError(f"the database {path} is damaged ({error}): put a backup in its place") from None
+    except msgspec.MsgspecError as error:
+        raise DataError(damaged(path, str(error))) from None
     finally:
         connection.close()

@@ -7,7 +7,6 @@ is, and told in one line.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,17 +15,14 @@ from pathlib import Path
 from chatctl.errors import DataError
 
 FILE = "chatctl.db"
-ROOM_BITS = 40  # a message's key is its room's number, shifted by this, and its id
-MAX_ID = (1 << ROOM_BITS) - 1
 
 APPLICATION_ID = 0x63686174  # "chat": says in the file's header whose it is
 CHECKED_BYTES = 32 << 20  # a database up to this size is looked through when it is opened
 CACHE_KIB = 8 * 1024
 JOURNAL_BYTES = 64 << 20  # to which the write-ahead log is cut after it was larger
 CHECKPOINT_PAGES = 2_000
+RESERVED_BYTES = 4 << 20  # of the write-ahead log
 BUSY_SECONDS = 5.0
-
-_PACKED = re.compile(r"\\([\\0])")
 
 # Each brings a database from the version before it (0: an empty one) to its own. Never change one that was
 # released: append another.
@@ -63,6 +59,12 @@ MIGRATIONS = (
         text, content = 'messages', content_rowid = 'key', tokenize = 'unicode61 remove_diacritics 2'
     );
     """,
+    """
+    CREATE TABLE journal ( -- batches whose messages have no rows of their own yet
+        number INTEGER PRIMARY KEY,
+        batch TEXT NOT NULL -- their rows, as JSON
+    );
+    """,
 )
 
 
@@ -86,6 +88,10 @@ def open_database(directory: Path) -> sqlite3.Connection:
     with _explained(connection, path):
         _set_up(connection)
         _migrate(connection)
+    try:
+        _reserve(path.with_name(f"{FILE}-wal"))
+    except OSError:
+        return connection  # It takes longer then, no more; a full disk is told when something is written.
     return connection
 
 
@@ -109,7 +115,7 @@ def _inspect(path: Path) -> None:
     if not path.stat().st_size:
         # SQLite would take it for new, and delete what the write-ahead log has.
         if unfinished:
-            raise DataError(_damaged(path, "it is empty"))
+            raise DataError(damaged(path, "it is empty"))
         return
     # Without a write-ahead log nothing can be on its way: then not even a file is made beside it.
     connection = _connect(path, "ro" if unfinished else "ro&immutable=1")
@@ -197,7 +203,7 @@ def _look_through(connection: sqlite3.Connection, path: Path) -> None:
         return
     found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
-        raise DataError(_damaged(path, found.replace("\n", " ")))
+        raise DataError(damaged(path, found.replace("\n", " ")))
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
@@ -207,6 +213,20 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def _reserve(journal: Path) -> None:
+    """Makes the write-ahead log as long as it soon will be; the connection must not be in use meanwhile.
+
+    What is written where the file had something before, be it zeros, is on the disk in half the time: the
+    file system has nothing to note. SQLite takes what follows its last whole frame for left over from before.
+    """
+    with journal.open("r+b") as file:
+        left = RESERVED_BYTES - file.seek(0, os.SEEK_END)
+        if left > 0:
+            file.write(bytes(left))
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
@@ -224,25 +244,11 @@ def _migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
-def pack(nonce: str) -> str:
-    r"""Returns a nonce as it stands in the database, where the JSON functions would end it at ``\0``."""
-    if "\\" in nonce or "\0" in nonce:
-        return nonce.replace("\\", "\\\\").replace("\0", "\\0")
-    return nonce
-
-
-def unpack(packed: str) -> str:
-    """Returns the nonce that `pack` made `packed` of."""
-    if "\\" in packed:
-        return _PACKED.sub(lambda found: "\0" if found[1] == "0" else "\\", packed)
-    return packed
-
-
 def explain(error: sqlite3.Error, path: Path) -> str:
     """Returns one line that says why the database at `path` cannot be used, and what to do."""
     name: str = getattr(error, "sqlite_errorname", "")
     if name in ("SQLITE_NOTADB", "SQLITE_FORMAT") or name.startswith("SQLITE_CORRUPT"):
-        return _damaged(path, str(error))
+        return damaged(path, str(error))
     if name == "SQLITE_FULL":
         return f"cannot write to {path}: the disk is full"
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
@@ -252,7 +258,8 @@ def explain(error: sqlite3.Error, path: Path) -> str:
     return f"cannot use {path}: {error}"
 
 
-def _damaged(path: Path, what: str) -> str:
+def damaged(path: Path, what: str) -> str:
+    """Returns one line that says that the database at `path` is damaged, and what to do."""
     return (
         f"the database {path} is damaged ({what}). Nothing was changed: put a backup in its place, or move it"
         " away to start anew"

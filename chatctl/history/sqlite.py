@@ -24,9 +24,11 @@ import msgspec
 from msgspec import Struct
 
 from chatctl.errors import DataError, StorageError
-from chatctl.history.database import FILE, MAX_ID, ROOM_BITS, explain, open_database, pack, unpack
+from chatctl.history.database import FILE, damaged, explain, open_database
+from chatctl.history.journal import Journal, Nonce, Place
 from chatctl.history.log import KEEP_ALL, REMEMBERED_SECONDS, WORD, Post, Retention
-from chatctl.messages import Kind, Msg, Topic
+from chatctl.history.rows import MAX_ID, ROOM_BITS, RoomLog, Row, load_rooms, pack, to_message, to_row, unpack
+from chatctl.messages import Msg, Topic
 from chatctl.names import fold
 from chatctl.text import one_line
 
@@ -35,16 +37,13 @@ log = logging.getLogger(__name__)
 STEP = 500  # messages that one step of `tidy` indexes or forgets
 SHARE = 0.1  # of the time that tidying takes, while there is much to do
 IDLE_SECONDS = 1.0
+QUIET_SECONDS = 0.2  # in which nothing was said: then there is time for what can be done later
+MOST_POSTPONED = 10_000  # messages for which one waits for that
 SPENT_SECONDS = 60.0  # between two clearings of nonces that are no longer honoured
 COMPLAIN_SECONDS = 60.0
 REOPEN_SECONDS = 1.0
 MAX_WORDS = 32  # of a search
 
-_APPEND = """
-    INSERT INTO messages (key, at, name, text, kind, nonce)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-        json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]')
-    FROM json_each(?)"""
 _REPEATED = """
     SELECT key, at, name, nonce FROM messages
     WHERE nonce IN (SELECT value FROM json_each(:nonces)) AND at > :at
@@ -65,11 +64,6 @@ _FOUND = """
     SELECT json_group_array(rowid) FROM (
         SELECT rowid FROM words WHERE words MATCH ? AND rowid > ? AND rowid <= ?
         ORDER BY rowid DESC LIMIT ?)"""
-_ROOMS = """
-    SELECT number, name, trimmed, indexed, topic, topic_name, topic_at,
-        (SELECT min(key) FROM messages WHERE key > number << 40 AND key < (number + 1) << 40),
-        (SELECT max(key) FROM messages WHERE key > number << 40 AND key < (number + 1) << 40)
-    FROM rooms ORDER BY number"""
 _NEW_ROOM = "INSERT INTO rooms (name) VALUES (?) RETURNING number"
 _SET_TOPIC = "UPDATE rooms SET topic = ?, topic_name = ?, topic_at = ? WHERE number = ?"
 _INDEX = "INSERT INTO words (rowid, text) SELECT key, text FROM messages WHERE key > ? AND key <= ?"
@@ -84,37 +78,8 @@ _FORGET = "DELETE FROM messages WHERE key > ? AND key <= ?"
 _TRIMMED = "UPDATE rooms SET trimmed = ? WHERE number = ?"
 _CLEAR_SPENT = "DELETE FROM spent WHERE at <= ?"
 
-_Row = tuple[int, int, str, str, Kind | None, str | None]
-_decode_rows = msgspec.json.Decoder(list[_Row]).decode
-_decode_keys = msgspec.json.Decoder(list[int]).decode
+_decode_rows = msgspec.json.Decoder(list[Row]).decode
 _encode = msgspec.json.Encoder().encode
-
-
-class _RoomLog:
-    """What is known of one room without asking the database.
-
-    Attributes:
-        number: its part of a message's key.
-        oldest: the oldest id kept.
-        oldest_at: its time in milliseconds; None where that was not read yet.
-        last: the newest id given.
-        indexed: ids up to this one can be found by their words.
-    """
-
-    __slots__ = ("indexed", "last", "name", "number", "oldest", "oldest_at", "topic")
-
-    def __init__(self, name: str, number: int) -> None:
-        self.name = name
-        self.number = number
-        self.oldest = 1
-        self.oldest_at: int | None = None
-        self.last = 0
-        self.indexed = 0
-        self.topic: Topic | None = None
-
-    def key(self, id_: int) -> int:
-        """Returns the key of the message with this id, or of where it would stand."""
-        return self.number << ROOM_BITS | max(0, min(id_, MAX_ID))
 
 
 class _Batch(Struct):
@@ -156,25 +121,20 @@ class SqliteLog:
         self._failing = False  # what was to be written last was not
         self._complained = -COMPLAIN_SECONDS
         self._reopened = 0.0
+        self._appended = 0.0
         self._cleared = 0.0
         try:
             self._identity = _identity(self._path)
-            self._rooms = self._load_rooms()
-        except (OSError, sqlite3.Error) as error:
+            self._load()
+        except (OSError, sqlite3.Error, msgspec.MsgspecError) as error:
             self._connection.close()
-            reason = explain(error, self._path) if isinstance(error, sqlite3.Error) else str(error)
-            raise DataError(reason) from None
+            raise DataError(self._explain(error)) from None
 
-    def _load_rooms(self) -> dict[str, _RoomLog]:
-        rooms: dict[str, _RoomLog] = {}
-        for number, name, trimmed, indexed, topic, who, at, first, last in self._connection.execute(_ROOMS):
-            room = rooms[name] = _RoomLog(name, number)
-            room.oldest = trimmed + 1 if first is None else first & MAX_ID
-            room.last = trimmed if last is None else last & MAX_ID
-            room.indexed = max(indexed, room.oldest - 1)
-            if topic is not None:
-                room.topic = Topic(name, topic, who, at)
-        return rooms
+    def _load(self) -> None:
+        """Reads what must be known of all rooms."""
+        rooms = load_rooms(self._connection)
+        self._journal = Journal(self._connection, rooms)
+        self._rooms = {room.name: room for room in rooms}
 
     # Appending
 
@@ -208,37 +168,61 @@ class SqliteLog:
 
     def _insert(self, batches: list[_Batch]) -> list[list[Msg]]:
         """Numbers posts and commits them; returns their messages."""
+        while self._journal.full:
+            self._move_some()
         now = self._clock()
         rooms = [self._rooms.get(batch.room) or self._new_room(batch.room) for batch in batches]
-        earlier = self._repeated(batches, now)
-        rows: list[_Row] = []
+        earlier = self._repeated(batches, rooms, now)
         last = {room.name: room.last for room in rooms}
+        nonces: dict[Nonce, Place] = {}
+        fresh: list[tuple[RoomLog, list[Msg]]] = []
         made = []
         for batch, room in zip(batches, rooms, strict=True):
-            messages, last[room.name] = _number(batch, room, last[room.name], int(now * 1000), earlier, rows)
+            messages, new = _number(batch, room, last[room.name], int(now * 1000), earlier, nonces)
+            last[room.name] += len(new)
+            fresh.append((room, new))
             made.append(messages)
-        if rows:
-            self._connection.execute(_APPEND, (_encode(rows).decode(),))
-        for room in rooms:
-            room.last = last[room.name]
+        self._write(fresh, nonces)
         return made
 
-    def _new_room(self, name: str) -> _RoomLog:
+    def _write(self, fresh: list[tuple[RoomLog, list[Msg]]], nonces: dict[Nonce, Place]) -> None:
+        """Commits messages, and notes that they are there."""
+        rows = [to_row(message, room.number) for room, new in fresh for message in new]
+        if not rows:
+            return
+        self._journal.write(rows, [room for room, new in fresh for _ in new], nonces)
+        self._appended = time.monotonic()
+        for room, new in fresh:
+            room.recent.extend(new)
+            room.last += len(new)
+
+    def _new_room(self, name: str) -> RoomLog:
         number: int = self._connection.execute(_NEW_ROOM, (name,)).fetchall()[0][0]
-        room = self._rooms[name] = _RoomLog(name, number)
+        room = self._rooms[name] = RoomLog(name, number)
         return room
 
-    def _repeated(self, batches: list[_Batch], now: float) -> dict[tuple[int, str, str], tuple[int, int]]:
-        """Returns id and time, by room, author and nonce, of what was said lately and may be repeated now."""
-        nonces = [pack(post.nonce) for batch in batches for post in batch.posts if post.nonce is not None]
-        if not nonces:
+    def _repeated(self, batches: list[_Batch], rooms: list[RoomLog], now: float) -> dict[Nonce, Place]:
+        """Returns where that was said which was said lately and may be repeated now."""
+        wanted = [
+            (room.number, post.author, post.nonce)
+            for batch, room in zip(batches, rooms, strict=True)
+            for post in batch.posts
+            if post.nonce is not None
+        ]
+        if not wanted:
             return {}
         since = int((now - REMEMBERED_SECONDS) * 1000)
-        found = self._connection.execute(_REPEATED, {"nonces": _encode(nonces).decode(), "at": since})
-        return {
+        nonces = _encode([pack(nonce) for _, _, nonce in wanted]).decode()
+        found = self._connection.execute(_REPEATED, {"nonces": nonces, "at": since}).fetchall()
+        earlier = {
             (key >> ROOM_BITS, fold(name), unpack(nonce)): (key & MAX_ID, at)
-            for key, at, name, nonce in found.fetchall()
+            for key, at, name, nonce in found
         }
+        for key in wanted:
+            place = self._journal.nonces.get(key)
+            if place and place[1] > since:
+                earlier[key] = place
+        return earlier
 
     # Reading
 
@@ -250,22 +234,32 @@ class SqliteLog:
 
     def read(self, room: str, after: int, limit: int) -> list[Msg]:
         """Returns messages after an id; see `Log.read`."""
-        return self._page(_PAGE, room, after, MAX_ID, limit)
+        with self._lock:
+            found = self._rooms.get(room)
+            if found is None:
+                return []
+            rows = self._page(_PAGE, found, after, MAX_ID, limit) if after < found.moved else "[]"
+            recent = found.recent_after(after, limit)
+        # What has rows of its own ends where the recent begins.
+        return (_messages(rows, room) + recent)[:limit]
 
     def read_back(self, room: str, before: int, limit: int) -> list[Msg]:
         """Returns messages before an id; see `Log.read_back`."""
-        return self._page(_PAGE_BACK, room, 0, before, limit)
-
-    def _page(self, statement: str, name: str, after: int, before: int, limit: int) -> list[Msg]:
         with self._lock:
-            room = self._rooms.get(name)
-            if room is None:
+            found = self._rooms.get(room)
+            if found is None:
                 return []
-            with self._reading():
-                found = self._connection.execute(
-                    statement, (room.key(after), room.key(before), limit)
-                ).fetchall()
-        return [_message(row, name) for row in sorted(_decode_rows(found[0][0]))]
+            recent = found.recent_before(before, limit)
+            left = limit - len(recent)
+            rows = self._page(_PAGE_BACK, found, 0, before, left) if left else "[]"
+        return _messages(rows, room) + recent
+
+    def _page(self, statement: str, room: RoomLog, after: int, before: int, limit: int) -> str:
+        """Returns rows between two ids, as JSON; the lock is held."""
+        with self._reading():
+            found = self._connection.execute(statement, (room.key(after), room.key(before), limit)).fetchall()
+        page: str = found[0][0]
+        return page
 
     def since(self, room: str, at: int) -> int:
         """Returns the first id of a time; see `Log.since`."""
@@ -276,7 +270,9 @@ class SqliteLog:
             ids = range(found.oldest, found.last + 1)
             return found.oldest + bisect_left(ids, at, key=lambda id_: self._at(found, id_))
 
-    def _at(self, room: _RoomLog, id_: int) -> int:
+    def _at(self, room: RoomLog, id_: int) -> int:
+        if id_ > room.moved:
+            return room.recent[id_ - room.moved - 1].at
         found = self._connection.execute(_AT, (room.key(id_),)).fetchall()
         return int(found[0][0]) if found else 0
 
@@ -302,7 +298,7 @@ class SqliteLog:
                 bounds = (room.key(room.oldest - 1), room.key(room.last))
                 keys = self._connection.execute(_FOUND, (query, *bounds, limit)).fetchall()[0][0]
                 rows = self._connection.execute(_BY_KEY, (keys,)).fetchall()[0][0]
-        return [_message(row, name) for row in _decode_rows(rows)]
+        return _messages(rows, name)
 
     # Topics and rooms
 
@@ -330,40 +326,64 @@ class SqliteLog:
     # Tidying
 
     def tidy(self) -> float:
-        """Indexes and forgets a little; see `Log.tidy`."""
+        """Moves, indexes and forgets a little; see `Log.tidy`."""
         begun = time.monotonic()
         try:
-            more = self._trim() or self._index_any() or self._clear_spent()
+            # Each gets its turn, however much there is for another one to do.
+            more = [step() for step in (self._move_any, self._trim, self._index_any, self._clear_spent)]
         except StorageError:
             return IDLE_SECONDS  # Whoever wants to append is told.
-        if not more:
-            return IDLE_SECONDS
-        return (time.monotonic() - begun) * (1 / SHARE - 1)
+        if any(more):
+            return (time.monotonic() - begun) * (1 / SHARE - 1)
+        return QUIET_SECONDS if self._journal else IDLE_SECONDS
+
+    def _move_any(self) -> bool:
+        with self._lock, self._writing():
+            # While very much is said, moving it would only take time from that.
+            if time.monotonic() - self._appended < QUIET_SECONDS and len(self._journal) < MOST_POSTPONED:
+                return False
+            self._move_some()
+            return len(self._journal) > 0
+
+    def _move_some(self) -> None:
+        """Moves some messages out of the journal; the lock is held."""
+        entries = self._journal.oldest(STEP)
+        if entries:
+            with self._unhurried():
+                self._journal.move(entries[-1])
+            self._journal.forget(entries)
 
     def _index_any(self) -> bool:
         with self._lock, self._writing():
-            room = next((room for room in self._rooms.values() if room.indexed < room.last), None)
+            room = next((room for room in self._rooms.values() if room.indexed < room.moved), None)
             if room is None:
                 return False
             self._index_some(room)
             return True
 
     def _finish_index(self, name: str) -> None:
-        """Indexes what is not yet; others get at the log in between."""
+        """Indexes what was said up to now; others get at the log in between."""
+        last: int | None = None
         while True:
             begun = time.monotonic()
             with self._lock, self._writing():
                 room = self._rooms.get(name)
-                if room is None or room.indexed >= room.last:
+                if room is None:
                     return
-                self._index_some(room)
+                last = room.last if last is None else last
+                if room.indexed >= last:
+                    return
+                if room.indexed < room.moved:
+                    self._index_some(room)
+                else:
+                    self._move_some()
             time.sleep(time.monotonic() - begun)
 
-    def _index_some(self, room: _RoomLog) -> None:
+    def _index_some(self, room: RoomLog) -> None:
         """Indexes up to `STEP` messages."""
         first = max(room.indexed, room.oldest - 1)
-        last = min(first + STEP, room.last)
-        with self._transaction():
+        last = min(first + STEP, room.moved)
+        with self._unhurried():
             self._connection.execute(_INDEX, (room.key(first), room.key(last)))
             self._connection.execute(_INDEXED, (last, room.number))
         room.indexed = last
@@ -382,7 +402,7 @@ class SqliteLog:
                     return True
         return False
 
-    def _last_to_forget(self, room: _RoomLog, cutoff: int | None) -> int:
+    def _last_to_forget(self, room: RoomLog, cutoff: int | None) -> int:
         """Returns the newest id of `room` that is not to be kept, as far as one step goes."""
         count = self._retention.messages
         last = room.oldest - 1 if count is None else room.last - count
@@ -393,13 +413,13 @@ class SqliteLog:
                 ids = range(room.oldest, min(room.oldest + STEP, room.last + 1))
                 old = bisect_left(ids, cutoff, key=lambda id_: self._at(room, id_))
                 last = max(last, room.oldest + old - 1)
-        return last
+        return min(last, room.moved)
 
-    def _forget(self, room: _RoomLog, last: int) -> None:
+    def _forget(self, room: RoomLog, last: int) -> None:
         """Forgets the messages up to id `last`; their nonces are still honoured for a while."""
         first = room.key(room.oldest - 1)
         honoured = int((self._clock() - REMEMBERED_SECONDS) * 1000)
-        with self._transaction():
+        with self._unhurried():
             self._connection.execute(_UNINDEX, (first, room.key(min(last, room.indexed))))
             self._connection.execute(_SPEND, (first, room.key(last), honoured))
             self._connection.execute(_FORGET, (first, room.key(last)))
@@ -421,10 +441,23 @@ class SqliteLog:
     # When something goes wrong
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        yield
-        self._connection.execute("COMMIT")
+    def _unhurried(self) -> Iterator[None]:
+        """A transaction that need not be on the disk when it ends: the next one that must brings it there."""
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -468,16 +501,14 @@ class SqliteLog:
             self._connection.close()
         try:
             self._connection = open_database(self._directory)
-            self._rooms = self._load_rooms()
-        except DataError as error:
+            self._load()
+        except (DataError, msgspec.MsgspecError) as error:
             raise OSError(0, str(error)) from None
         self._broken = False
 
     def _not_written(self, error: sqlite3.Error | OSError) -> StorageError:
         """Takes back what was begun; returns what is said of an error to clients."""
-        with suppress(sqlite3.Error):
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+        self._roll_back()
         self._failing = True
         if isinstance(error, OSError):
             self._complain(f"cannot write to {self._path}: {error.strerror or error}")
@@ -489,6 +520,15 @@ class SqliteLog:
         self._broken = True
         return StorageError("the server cannot write its history right now: nothing was kept or sent")
 
+    def _explain(self, error: Exception) -> str:
+        """Returns one line that says why the database cannot be used."""
+        match error:
+            case sqlite3.Error():
+                return explain(error, self._path)
+            case msgspec.MsgspecError():
+                return damaged(self._path, str(error))
+        return str(error)
+
     def _complain(self, text: str) -> None:
         """Logs what is wrong, at most once a minute."""
         now = time.monotonic()
@@ -499,39 +539,45 @@ class SqliteLog:
     def close(self) -> None:
         """Closes the database."""
         with self._lock, suppress(sqlite3.Error):
+            with suppress(StorageError), self._writing():
+                while self._journal:
+                    self._move_some()
             self._closed = True
             self._connection.close()
 
 
+def _messages(rows: str, room: str) -> list[Msg]:
+    """Returns the messages in rows of `room`, oldest first."""
+    return [to_message(row, room) for row in sorted(_decode_rows(rows))]
+
+
 def _number(
-    batch: _Batch,
-    room: _RoomLog,
-    last: int,
-    at: int,
-    earlier: dict[tuple[int, str, str], tuple[int, int]],
-    rows: list[_Row],
-) -> tuple[list[Msg], int]:
-    """Returns the messages of a batch, and the room's newest id after it; puts what is new into `rows`."""
-    messages = []
-    name, base = room.name, room.number << ROOM_BITS
+    batch: _Batch, room: RoomLog, last: int, at: int, earlier: dict[Nonce, Place], nonces: dict[Nonce, Place]
+) -> tuple[list[Msg], list[Msg]]:
+    """Returns the messages of a batch, and those of them that are no repeats.
+
+    Args:
+        batch: posts in `room`.
+        room: where they are said.
+        last: the newest id there.
+        at: the time.
+        earlier: what they may repeat.
+        nonces: gets those that are new.
+    """
+    messages, fresh = [], []
     for post in batch.posts:
         nonce = post.nonce
         if nonce is not None:
-            first = earlier.get((room.number, post.author, nonce))
-            if first:
-                messages.append(Msg(first[0], first[1], name, post.name, post.text, post.kind, nonce))
+            key = (room.number, post.author, nonce)
+            if first := earlier.get(key) or nonces.get(key):
+                messages.append(Msg(*first, room.name, post.name, post.text, post.kind, nonce))
                 continue
-            earlier[room.number, post.author, nonce] = (last + 1, at)
+            nonces[key] = (last + 1, at)
         last += 1
-        messages.append(Msg(last, at, name, post.name, post.text, post.kind, nonce))
-        kind, packed = None if post.kind == "text" else post.kind, None if nonce is None else pack(nonce)
-        rows.append((base | last, at, post.name, post.text, kind, packed))
-    return messages, last
-
-
-def _message(row: _Row, room: str) -> Msg:
-    key, at, name, text, kind, nonce = row
-    return Msg(key & MAX_ID, at, room, name, text, kind or "text", None if nonce is None else unpack(nonce))
+        message = Msg(last, at, room.name, post.name, post.text, post.kind, nonce)
+        messages.append(message)
+        fresh.append(message)
+    return messages, fresh
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -40,8 +40,8 @@ SMALL_ROOM = 100  # members up to which every coming and going is told at once
 MAX_NAMES_TOLD = 100  # names in one list of a gathered presence
 MAX_BATCH = 64 * 1024  # characters of text delivered in one go, unless a single post set has more
 MAX_PENDING = 64  # post sets that may wait before those who post more wait too
-MAX_TURNS = 8  # batches one poster delivers before another one may take over
-GATHER_SHARE = 0.2  # of what a delivery took, waited before the next
+MAX_TURNS = 1  # batches one poster delivers before the next who posts takes over
+GATHER_SHARE = 0.3  # of what sending took, waited before the next delivery
 MAX_GATHER = 0.02  # seconds
 REPLAY_PAGE = 64 * 1024  # characters of text replayed before waiting for the client
 REPLAY_MESSAGES = 100  # messages read from the log at once
@@ -102,6 +102,9 @@ class Room:
         self._lock = threading.Lock()  # guards all below but the pending queue
         self._pending: deque[PostSet] = deque()
         self._waiting: deque[None] = deque()  # one entry for each thread that waits for its turn
+        self._tired = (
+            False  # who has the turn should get back to its own client: the next who posts waits for it
+        )
         self._resume = 0.0  # when the next delivery may begin, on the monotonic clock
         self._members: dict[Encode, dict[Member, None]] = {}
         self._changes = 0  # of what a `room` frame tells, but for messages
@@ -116,16 +119,17 @@ class Room:
         Returns at once, unless too much is pending.
         """
         self._pending.append(posted)
-        self._combine(wait=len(self._pending) > MAX_PENDING)
+        self._combine(wait=len(self._pending) > MAX_PENDING or (self._tired and not self._waiting))
 
     def _combine(self, *, wait: bool) -> None:
         turns = 0
         # A thread that does not get its turn leaves its posts to the one who has it. So that one looks again
         # after each release: what was appended just before it would be left lying. Only when another thread
-        # is sure to follow may it go, and see to its own client.
+        # is sure to follow may it go, and see to its own client, whose posts pile up unread.
         while self._pending and not (turns >= MAX_TURNS and self._waiting):
             if not self._acquire_turn(wait=wait):
                 return
+            self._tired = turns >= MAX_TURNS
             try:
                 self._gather()
                 with self._lock:
@@ -180,12 +184,16 @@ class Room:
         assert self._lock.locked()
         if not batch:
             return
-        begun = time.monotonic()
         try:
             messages = self._log.append(self.name, [post for posted in batch for post in posted.posts])
         except StorageError as error:
             _refuse(batch, error)
             return
+        # While a log waits for the disk others read, as they do while more is gathered.
+        begun = time.monotonic()
+        first = next((message.id for message in messages if message.id > self._newest), 0)
+        if first > self._newest + 1:
+            self._fill_up(first)
         fresh, acks = self._sort_out(batch, messages)
         for encode, members in self._members.items():
             parts = [encode(part) for part in fresh]
@@ -199,6 +207,25 @@ class Room:
                     member.send(data)
         ended = time.monotonic()
         self._resume = ended + min(GATHER_SHARE * (ended - begun), MAX_GATHER)
+
+    def _fill_up(self, first: int) -> None:
+        """Sends everyone what the log has below id `first` but never handed back.
+
+        That is there after a commit which failed, as far as anybody knew, and is on the disk all the same.
+        """
+        while self._newest + 1 < first:
+            try:
+                page = self._log.read(self.name, self._newest, REPLAY_MESSAGES)
+            except StorageError:
+                page = []
+            page = [message for message in page if message.id < first]
+            if not page:
+                self._broadcast(Gap(self.name, self._newest, first))
+                self._newest = first - 1
+                return
+            for member in self._everyone():
+                member.send(self._catch_up(member, self._newest, page))
+            self._newest = page[-1].id
 
     def _sort_out(self, batch: list[PostSet], messages: list[Msg]) -> tuple[list[list[Msg]], list[list[Ack]]]:
         """Returns, for each post set, what the others get of it and what its member gets."""
