@@ -903,6 +903,9 @@ NAMES = "abc"
 @example([("b", ""), ("c", ""), ("a", ""), ("", "watch"), ("a", "")])  # came, was seen, and went
 @example([("b", ""), ("c", ""), ("a", ""), ("a", "b"), ("a", "c"), ("a", "")])
 @example([("b", ""), ("c", ""), ("a", ""), ("", "flush"), ("a", ""), ("", "watch"), ("a", "")])  # came back
+@example(  # b takes the name of a, who has left
+    [("a", ""), ("", "watch"), ("b", ""), ("c", ""), ("", "flush"), ("a", ""), ("b", "a")]
+)
 def test_whoever_keeps_a_list_of_the_members_has_it_right(steps: list[tuple[str, str]]) -> None:
     """Each step: a name comes, goes or is changed; one more watches; or what was gathered is told."""
     with pytest.MonkeyPatch.context() as patch:

@@ -108,6 +108,7 @@ class Room:
         self._resume = 0.0  # when the next delivery may begin, on the monotonic clock
         self._members: dict[Encode, dict[Member, None]] = {}
         self._changes = 0  # of what a `room` frame tells, but for messages
+        self._untold = False  # somebody came or went, and the members are still to be told
         self._came: dict[str, None] = {}
         self._went: dict[str, None] = {}
 
@@ -401,7 +402,8 @@ class Room:
 
     def _tell_presence(self, name: str, *, joined: bool, count: int) -> None:
         """Tells the members who came or went: at once in a small room, else when presence is flushed."""
-        if count > SMALL_ROOM or self._came or self._went:
+        if count > SMALL_ROOM or self._untold:
+            self._untold = True
             here, there = (self._came, self._went) if joined else (self._went, self._came)
             # Both are told where one came and went: those who came in between know of one, not of the other.
             there.pop(name, None)
@@ -412,9 +414,10 @@ class Room:
 
     def flush_presence(self) -> None:
         """Tells the members what was gathered of who came and went. To be called once a second."""
-        if not (self._came or self._went):
+        if not self._untold:
             return
         with self._settled():
+            self._untold = False
             came, went = (list(islice(names, MAX_NAMES_TOLD)) for names in (self._came, self._went))
             self._came.clear()
             self._went.clear()
