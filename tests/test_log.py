@@ -24,7 +24,7 @@ from chatctl.history.memory import MemoryLog
 from chatctl.history.rows import pack, unpack
 from chatctl.history.sqlite import IDLE_SECONDS, SqliteLog
 from chatctl.messages import Msg, Topic
-from tests.helpers import SECONDS
+from tests.helpers import SECONDS, wait_for
 
 LONG = "x" * 7_000
 
@@ -354,7 +354,7 @@ def test_reading_does_not_depend_on_what_was_moved(steps: list[tuple[str, int, b
         closing(SqliteLog(Path(directory), KEEP_ALL, clock)) as log,
     ):
         patch.setattr(sqlite, "STEP", 4)
-        patch.setattr(sqlite, "QUIET_SECONDS", 0)
+        patch.setattr(sqlite, "BUSY_MESSAGES", 10**9)
         patch.setattr(journal, "MAX_MESSAGES", 15)
         for room, count, moves in steps:
             if count:
@@ -363,7 +363,7 @@ def test_reading_does_not_depend_on_what_was_moved(steps: list[tuple[str, int, b
             if moves:
                 log.tidy()
             if not count and moves:
-                log._load()  # What a start after a crash begins with.
+                log._load(0)  # What a start after a crash begins with.
         for room, messages in kept.items():
             after, before = (data.draw(st.integers(0, len(messages) + 2)) for _ in range(2))
             limit = data.draw(st.integers(1, 12))
@@ -393,6 +393,119 @@ def test_a_damaged_journal_is_told_in_one_line(tmp_path: Path, clock: Clock, bat
     with pytest.raises(DataError, match="damaged") as caught:
         reopen(tmp_path, clock)
     assert str(tmp_path / FILE) in str(caught.value)
+
+
+class Failing:
+    """A connection of which one statement fails: before it is done, or after."""
+
+    def __init__(self, connection: sqlite3.Connection, words: str, *, done: bool) -> None:
+        self._connection = connection
+        self._words = words
+        self._done = done
+
+    def execute(self, statement: str, *given: Any) -> Any:
+        if self._words not in statement:
+            return self._connection.execute(statement, *given)
+        if self._done:
+            self._connection.execute(statement, *given)
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = "SQLITE_IOERR"
+        raise error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def fail(log: SqliteLog, words: str, *, done: bool) -> None:
+    log._connection = log._journal._connection = Failing(log._connection, words, done=done)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("before", [0, 3])
+def test_ids_of_a_commit_that_failed_are_free(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, before: int, done: bool
+) -> None:
+    """Although it may be on the disk: nobody was told."""
+    monkeypatch.setattr(sqlite, "REOPEN_SECONDS", 0)
+    with closing(reopen(tmp_path, clock)) as log:
+        fill(log, before)
+        fail(log, "INSERT INTO journal", done=done)
+        with pytest.raises(StorageError):
+            log.append("lobby", [post("lost", "n"), post("too")])
+        assert log.bounds("lobby") == (1, before)
+        assert ids(log.append("lobby", [post("kept", "n")])) == [before + 1]
+        assert [message.text for message in log.read("lobby", before, 9)] == ["kept"]
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize(
+    "words", ["INSERT INTO messages", "DELETE FROM journal", "COMMIT", "= FULL", "ROLLBACK"]
+)
+def test_a_move_that_fails_changes_nothing(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, words: str, done: bool
+) -> None:
+    monkeypatch.setattr(sqlite, "REOPEN_SECONDS", 0)
+    with closing(reopen(tmp_path, clock)) as log:
+        fill(log, 5)
+        log.append("lobby", [post("nonced", "n")])
+        fail(log, words, done=done)
+        log.tidy()
+        assert ids(log.read("lobby", 0, 99)) == ids(log.read_back("lobby", 99, 99)) == [1, 2, 3, 4, 5, 6]
+        assert ids(log.append("lobby", [post("nonced", "n"), post()])) == [6, 7]
+        tidy(log)
+        assert ids(log.read("lobby", 0, 99)) == [1, 2, 3, 4, 5, 6, 7]
+        assert not log._journal
+        assert log._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_what_is_too_old_is_forgotten_though_others_talk(tmp_path: Path, clock: Clock) -> None:
+    with closing(reopen(tmp_path, clock, Retention(seconds=10, messages=3))) as log:
+        fill(log, 9, "attic")
+        fill(log, 9)
+        log.tidy()  # Moves it.
+        clock.now += 20
+        for _ in range(3):
+            fill(log, 1)
+            log.tidy()
+        assert log.bounds("attic") == (10, 9)
+        assert log.bounds("lobby")[0] > 6
+
+
+def test_a_full_disk_can_still_forget(tmp_path: Path, clock: Clock) -> None:
+    with closing(reopen(tmp_path, clock, Retention(seconds=10))) as log:
+        fill(log, 4_000)
+        tidy(log)
+        pages = log._connection.execute("PRAGMA page_count").fetchone()[0]
+        log._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StorageError, match="full"):
+            for _ in range(10_000):
+                log.append("lobby", [post()])
+        last = log.bounds("lobby")[1]
+        assert log._journal
+        clock.now += 20
+        wait_for(lambda: log.tidy() == IDLE_SECONDS, "everything is forgotten")
+        assert log.bounds("lobby") == (last + 1, last)
+        assert ids(log.append("lobby", [post()])) == [last + 1]
+
+
+def test_a_search_on_a_full_disk_finds_what_was_indexed_before(tmp_path: Path, clock: Clock) -> None:
+    with closing(reopen(tmp_path, clock)) as log:
+        log.append("lobby", [post("a needle")])
+        tidy(log)
+        log.append("lobby", [post("a needle")])
+        fail(log, "PRAGMA synchronous = NORMAL", done=False)
+        assert ids(log.search("needle", ["lobby"], 9)) == [1]
+
+
+def test_a_message_that_makes_no_sense_is_no_mistake_of_the_server(tmp_path: Path, clock: Clock) -> None:
+    with closing(reopen(tmp_path, clock)) as log:
+        fill(log, 3)
+        tidy(log)
+        log._connection.execute("UPDATE messages SET kind = 'song' WHERE key & 7 = 2")
+        with pytest.raises(StorageError, match="cannot read"):
+            log.read("lobby", 0, 9)
+        with pytest.raises(StorageError, match="cannot read"):
+            log.read_back("lobby", 9, 9)
 
 
 def test_files_are_for_this_user_alone(tmp_path: Path, clock: Clock) -> None:

@@ -349,7 +349,7 @@ def test_nothing_leaves_after_the_farewell_whoever_is_putting(connect: Callable[
 def test_abandon_ends_the_connection_and_whoever_waits(line: Line) -> None:
     line.stall()
     ending = Background(lambda: line.outbox.finish(FAREWELL, 10 * SECONDS))
-    wait_for(lambda: line.outbox._empty, "somebody waits")
+    wait_for(lambda: line.outbox._changed, "somebody waits")
     line.outbox.abandon()
     ending.join()
     with suppress(ConnectionError):
@@ -363,7 +363,7 @@ def test_who_waits_is_told_that_the_connection_was_abandoned(line: Line) -> None
     line.stall()
     answers: list[bool] = []
     waiting = Background(lambda: answers.append(line.outbox.wait_empty(10 * SECONDS)))
-    wait_for(lambda: line.outbox._empty, "somebody waits")
+    wait_for(lambda: line.outbox._changed, "somebody waits")
     line.outbox.abandon()
     waiting.join()
     assert answers == [False]
@@ -394,6 +394,32 @@ def test_wait_empty(line: Line, reads: bool, emptied: bool) -> None:
     reader = Background(lambda: line.read(len(head)) if reads else None)
     assert line.outbox.wait_empty(SECONDS if reads else 0.02) is emptied
     reader.join()
+
+
+def test_who_waits_is_told_that_the_client_was_cut_off(line: Line) -> None:
+    line.stall()
+    answers: list[bool] = []
+    waiting = Background(lambda: answers.append(line.outbox.wait_empty(10 * SECONDS)))
+    wait_for(lambda: line.outbox._changed, "somebody waits")
+    while not line.overflows:
+        line.outbox.put(b"x" * 1_000)
+    waiting.join()
+    assert answers == [False]
+
+
+def test_nobody_begins_to_wait_any_more(line: Line) -> None:
+    line.stall()
+    line.outbox.stop_waiting()
+    assert line.outbox.wait_empty(10 * SECONDS) is False
+
+
+def test_the_farewell_is_waited_for_although_nobody_should_wait(line: Line) -> None:
+    head = line.stall()
+    line.outbox.stop_waiting()
+    ending = Background(lambda: line.outbox.finish(FAREWELL, 10 * SECONDS))
+    line.outbox.stop_waiting()
+    assert line.read(len(head) + len(FAREWELL)).endswith(FAREWELL)
+    ending.join()
 
 
 # The drainer

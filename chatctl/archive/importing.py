@@ -14,14 +14,15 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
 from msgspec import Struct, structs
 
 from chatctl.archive.progress import progress
 from chatctl.errors import ChatError, DataError
 from chatctl.framing import Fault, Language
-from chatctl.history.database import FILE, explain, open_database
+from chatctl.history.database import FILE, damaged, explain, open_database
 from chatctl.history.directory import DirectoryLock
-from chatctl.history.journal import move_all
+from chatctl.history.journal import Journal, move_all
 from chatctl.history.rows import MAX_ID, RoomLog, Row, load_rooms, to_row
 from chatctl.messages import MAX_NONCE, MAX_SERVER_FRAME, Gap, Msg, Topic
 from chatctl.names import check_name, check_room
@@ -80,6 +81,8 @@ def import_file(path: Path, directory: Path) -> Imported:
         except sqlite3.Error as error:
             reason = explain(error, directory / FILE)
             raise DataError(f"nothing was imported: {reason}") from None
+        except msgspec.MsgspecError as error:
+            raise DataError(damaged(directory / FILE, str(error))) from None
 
 
 def _open_file(path: Path, name: str) -> BinaryIO:
@@ -148,8 +151,10 @@ class _Importer:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.done = Imported()
         self._connection = connection
+        rooms = load_rooms(connection)
+        Journal(connection, rooms)  # Sees that all of it makes sense.
         move_all(connection)
-        self._rooms = {room.name: _Open(room, room.last) for room in load_rooms(connection)}
+        self._rooms = {room.name: _Open(room, room.last) for room in rooms}
         self._rows: list[Row] = []
 
     def take(self, line: bytes) -> None:

@@ -7,6 +7,7 @@ is, and told in one line.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,6 +65,7 @@ MIGRATIONS = (
         number INTEGER PRIMARY KEY,
         batch TEXT NOT NULL -- their rows, as JSON
     );
+    CREATE INDEX spent_by_time ON spent (at);
     """,
 )
 
@@ -223,7 +225,8 @@ def _reserve(journal: Path) -> None:
     """
     with journal.open("r+b") as file:
         left = RESERVED_BYTES - file.seek(0, os.SEEK_END)
-        if left > 0:
+        # The last space of a disk is needed for better things.
+        if 0 < left < shutil.disk_usage(journal).free / 4:
             file.write(bytes(left))
             file.flush()
             os.fsync(file.fileno())

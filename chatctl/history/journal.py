@@ -59,17 +59,20 @@ class Journal:
     Args:
         connection: of the database.
         rooms: all of them, as `load_rooms` made them; what the journal has of them is added.
+        last: the highest number of an entry, as far as it is known.
 
     Attributes:
         nonces: that its messages were said under.
+        last: the highest number of an entry ever; what has a higher one was not written by this process.
 
     Raises:
         sqlite3.Error: it cannot be read.
         msgspec.MsgspecError: what is in it makes no sense.
     """
 
-    def __init__(self, connection: sqlite3.Connection, rooms: Iterable[RoomLog]) -> None:
+    def __init__(self, connection: sqlite3.Connection, rooms: Iterable[RoomLog], last: int = 0) -> None:
         self.nonces: dict[Nonce, Place] = {}
+        self.last = last
         self._connection = connection
         self._entries: deque[Entry] = deque()
         self._messages = 0
@@ -77,6 +80,12 @@ class Journal:
         numbered = {room.number: room for room in rooms}
         for number, batch in connection.execute(_READ).fetchall():
             self._add(_read(number, batch, numbered))
+            self.last = max(self.last, number)
+
+    @property
+    def half_full(self) -> bool:
+        """Whether it is time to move something, though there is little time."""
+        return self._messages >= MAX_MESSAGES / 2 or self._bytes >= MAX_BYTES / 2
 
     @property
     def full(self) -> bool:
@@ -98,9 +107,10 @@ class Journal:
         Raises:
             sqlite3.Error: it was not added.
         """
-        number = self._entries[-1].number + 1 if self._entries else 1
-        batch = _encode(rows).decode()
-        self._connection.execute(_WRITE, (number, batch))
+        number = self.last + 1
+        batch = _encode(rows)
+        self._connection.execute(_WRITE, (number, batch.decode()))
+        self.last = number
         self._add(Entry(number, rooms, nonces, len(batch)))
 
     def _add(self, entry: Entry) -> None:
@@ -142,7 +152,7 @@ class Journal:
 
 def _read(number: int, batch: str, rooms: Mapping[int, RoomLog]) -> Entry:
     """Returns the entry that a row is; puts its messages where they belong."""
-    entry = Entry(number, [], {}, len(batch))
+    entry = Entry(number, [], {}, len(batch.encode()))
     for row in _decode(batch):
         room = rooms.get(row[0] >> ROOM_BITS)
         if room is None or row[0] & MAX_ID != room.last + 1:
@@ -154,6 +164,15 @@ def _read(number: int, batch: str, rooms: Mapping[int, RoomLog]) -> Entry:
         if message.nonce is not None:
             entry.nonces[room.number, fold(message.name), message.nonce] = (message.id, message.at)
     return entry
+
+
+def drop_after(connection: sqlite3.Connection, number: int) -> None:
+    """Deletes the entries with higher numbers.
+
+    Raises:
+        sqlite3.Error: they are still there.
+    """
+    connection.execute("DELETE FROM journal WHERE number > ?", (number,))
 
 
 def move_all(connection: sqlite3.Connection) -> None:

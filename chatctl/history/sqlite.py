@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from chatctl.errors import DataError, StorageError
 from chatctl.history.database import FILE, damaged, explain, open_database
-from chatctl.history.journal import Journal, Nonce, Place
+from chatctl.history.journal import Journal, Nonce, Place, drop_after
 from chatctl.history.log import KEEP_ALL, REMEMBERED_SECONDS, WORD, Post, Retention
 from chatctl.history.rows import MAX_ID, ROOM_BITS, RoomLog, Row, load_rooms, pack, to_message, to_row, unpack
 from chatctl.messages import Msg, Topic
@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 STEP = 500  # messages that one step of `tidy` indexes or forgets
 SHARE = 0.1  # of the time that tidying takes, while there is much to do
 IDLE_SECONDS = 1.0
-QUIET_SECONDS = 0.2  # in which nothing was said: then there is time for what can be done later
-MOST_POSTPONED = 10_000  # messages for which one waits for that
+BUSY_SECONDS = 0.2
+BUSY_MESSAGES = 100  # said in that time: then what can be done later is
 SPENT_SECONDS = 60.0  # between two clearings of nonces that are no longer honoured
 COMPLAIN_SECONDS = 60.0
 REOPEN_SECONDS = 1.0
@@ -76,7 +76,7 @@ _SPEND = """
     SELECT nonce, key, at, name FROM messages WHERE key > ? AND key <= ? AND nonce IS NOT NULL AND at > ?"""
 _FORGET = "DELETE FROM messages WHERE key > ? AND key <= ?"
 _TRIMMED = "UPDATE rooms SET trimmed = ? WHERE number = ?"
-_CLEAR_SPENT = "DELETE FROM spent WHERE at <= ?"
+_CLEAR_SPENT = "DELETE FROM spent WHERE rowid IN (SELECT rowid FROM spent WHERE at <= ? LIMIT ?)"
 
 _decode_rows = msgspec.json.Decoder(list[Row]).decode
 _encode = msgspec.json.Encoder().encode
@@ -121,19 +121,20 @@ class SqliteLog:
         self._failing = False  # what was to be written last was not
         self._complained = -COMPLAIN_SECONDS
         self._reopened = 0.0
-        self._appended = 0.0
+        self._appended = 0  # messages since the last look
+        self._looked = 0.0
         self._cleared = 0.0
         try:
             self._identity = _identity(self._path)
-            self._load()
+            self._load(0)
         except (OSError, sqlite3.Error, msgspec.MsgspecError) as error:
             self._connection.close()
             raise DataError(self._explain(error)) from None
 
-    def _load(self) -> None:
-        """Reads what must be known of all rooms."""
+    def _load(self, last: int) -> None:
+        """Reads what must be known of all rooms; `last` is that of the journal, as far as it is known."""
         rooms = load_rooms(self._connection)
-        self._journal = Journal(self._connection, rooms)
+        self._journal = Journal(self._connection, rooms, last)
         self._rooms = {room.name: room for room in rooms}
 
     # Appending
@@ -160,6 +161,10 @@ class SqliteLog:
             for batch in batches:
                 batch.error = error
             return
+        except Exception:
+            for batch in batches:
+                batch.error = StorageError("the server made a mistake, sorry: nothing was kept or sent")
+            raise
         if self._failing:
             self._failing = False
             log.info("%s can be written again", self._path)
@@ -191,7 +196,7 @@ class SqliteLog:
         if not rows:
             return
         self._journal.write(rows, [room for room, new in fresh for _ in new], nonces)
-        self._appended = time.monotonic()
+        self._appended += len(rows)
         for room, new in fresh:
             room.recent.extend(new)
             room.last += len(new)
@@ -238,10 +243,10 @@ class SqliteLog:
             found = self._rooms.get(room)
             if found is None:
                 return []
-            rows = self._page(_PAGE, found, after, MAX_ID, limit) if after < found.moved else "[]"
+            rows = self._page(_PAGE, found, after, found.moved + 1, limit) if after < found.moved else "[]"
             recent = found.recent_after(after, limit)
         # What has rows of its own ends where the recent begins.
-        return (_messages(rows, room) + recent)[:limit]
+        return (self._messages(rows, room) + recent)[:limit]
 
     def read_back(self, room: str, before: int, limit: int) -> list[Msg]:
         """Returns messages before an id; see `Log.read_back`."""
@@ -251,8 +256,8 @@ class SqliteLog:
                 return []
             recent = found.recent_before(before, limit)
             left = limit - len(recent)
-            rows = self._page(_PAGE_BACK, found, 0, before, left) if left else "[]"
-        return _messages(rows, room) + recent
+            rows = self._page(_PAGE_BACK, found, 0, min(before, found.moved + 1), left) if left else "[]"
+        return self._messages(rows, room) + recent
 
     def _page(self, statement: str, room: RoomLog, after: int, before: int, limit: int) -> str:
         """Returns rows between two ids, as JSON; the lock is held."""
@@ -260,6 +265,13 @@ class SqliteLog:
             found = self._connection.execute(statement, (room.key(after), room.key(before), limit)).fetchall()
         page: str = found[0][0]
         return page
+
+    def _messages(self, rows: str, room: str) -> list[Msg]:
+        """Returns the messages in rows of `room`, oldest first."""
+        try:
+            return [to_message(row, room) for row in sorted(_decode_rows(rows))]
+        except msgspec.MsgspecError as error:
+            raise self._not_read(error) from None
 
     def since(self, room: str, at: int) -> int:
         """Returns the first id of a time; see `Log.since`."""
@@ -284,7 +296,10 @@ class SqliteLog:
             return []
         found: list[Msg] = []
         for name in rooms:
-            self._finish_index(name)
+            with suppress(
+                StorageError
+            ):  # What is not indexed yet is not found as long as nothing can be written.
+                self._finish_index(name)
             found += self._search_room(name, query, limit)
         found.sort(key=lambda message: (message.at, message.id), reverse=True)
         return found[:limit]
@@ -298,7 +313,7 @@ class SqliteLog:
                 bounds = (room.key(room.oldest - 1), room.key(room.last))
                 keys = self._connection.execute(_FOUND, (query, *bounds, limit)).fetchall()[0][0]
                 rows = self._connection.execute(_BY_KEY, (keys,)).fetchall()[0][0]
-        return _messages(rows, name)
+        return self._messages(rows, name)
 
     # Topics and rooms
 
@@ -328,19 +343,22 @@ class SqliteLog:
     def tidy(self) -> float:
         """Moves, indexes and forgets a little; see `Log.tidy`."""
         begun = time.monotonic()
-        try:
-            # Each gets its turn, however much there is for another one to do.
-            more = [step() for step in (self._move_any, self._trim, self._index_any, self._clear_spent)]
-        except StorageError:
-            return IDLE_SECONDS  # Whoever wants to append is told.
-        if any(more):
+        more = False
+        # Each gets its turn, however much there is for another one to do, and whether or not that one can.
+        for step in (self._trim, self._move_any, self._index_any, self._clear_spent):
+            with suppress(StorageError):  # Whoever wants to append is told.
+                more = step() or more
+        if more:
             return (time.monotonic() - begun) * (1 / SHARE - 1)
-        return QUIET_SECONDS if self._journal else IDLE_SECONDS
+        return BUSY_SECONDS if self._journal else IDLE_SECONDS
 
     def _move_any(self) -> bool:
         with self._lock, self._writing():
+            now = time.monotonic()
+            busy = self._appended > BUSY_MESSAGES * (now - self._looked) / BUSY_SECONDS
+            self._appended, self._looked = 0, now
             # While very much is said, moving it would only take time from that.
-            if time.monotonic() - self._appended < QUIET_SECONDS and len(self._journal) < MOST_POSTPONED:
+            if busy and not self._journal.half_full:
                 return False
             self._move_some()
             return len(self._journal) > 0
@@ -433,10 +451,12 @@ class SqliteLog:
         now = self._clock()
         if abs(now - self._cleared) < SPENT_SECONDS:
             return False
-        self._cleared = now
-        with self._lock, self._writing():
-            self._connection.execute(_CLEAR_SPENT, (int((now - REMEMBERED_SECONDS) * 1000),))
-        return False
+        with self._lock, self._writing(), self._unhurried():
+            too_old = int((now - REMEMBERED_SECONDS) * 1000)
+            cleared = self._connection.execute(_CLEAR_SPENT, (too_old, STEP)).rowcount
+        if cleared < STEP:
+            self._cleared = now
+        return cleared == STEP
 
     # When something goes wrong
 
@@ -452,7 +472,10 @@ class SqliteLog:
             self._roll_back()
             raise
         finally:
-            self._connection.execute("PRAGMA synchronous = FULL")
+            try:
+                self._connection.execute("PRAGMA synchronous = FULL")
+            except sqlite3.Error:
+                self._broken = True
 
     def _roll_back(self) -> None:
         with suppress(sqlite3.Error):
@@ -476,8 +499,12 @@ class SqliteLog:
         try:
             yield
         except sqlite3.Error as error:
-            self._complain(explain(error, self._path))
-            raise StorageError("the server cannot read its history right now") from None
+            raise self._not_read(error) from None
+
+    def _not_read(self, error: Exception) -> StorageError:
+        """Returns what is said to clients of an error that keeps the database from being read."""
+        self._complain(self._explain(error))
+        return StorageError("the server cannot read its history right now")
 
     def _make_sure(self) -> None:
         """Makes sure that what is written will be found: the files may have been moved away, or deleted.
@@ -501,9 +528,11 @@ class SqliteLog:
             self._connection.close()
         try:
             self._connection = open_database(self._directory)
-            self._load()
-        except (DataError, msgspec.MsgspecError) as error:
-            raise OSError(0, str(error)) from None
+            # A commit that failed may be on the disk all the same. Nobody was told, and its ids are free.
+            drop_after(self._connection, self._journal.last)
+            self._load(self._journal.last)
+        except (DataError, sqlite3.Error, msgspec.MsgspecError) as error:
+            raise OSError(0, self._explain(error)) from None
         self._broken = False
 
     def _not_written(self, error: sqlite3.Error | OSError) -> StorageError:
@@ -539,16 +568,13 @@ class SqliteLog:
     def close(self) -> None:
         """Closes the database."""
         with self._lock, suppress(sqlite3.Error):
+            if self._closed:
+                return
             with suppress(StorageError), self._writing():
                 while self._journal:
                     self._move_some()
             self._closed = True
             self._connection.close()
-
-
-def _messages(rows: str, room: str) -> list[Msg]:
-    """Returns the messages in rows of `room`, oldest first."""
-    return [to_message(row, room) for row in sorted(_decode_rows(rows))]
 
 
 def _number(

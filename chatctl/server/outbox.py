@@ -18,6 +18,7 @@ import errno
 import selectors
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,9 +49,10 @@ class Outbox:
 
     __slots__ = (
         "_behind",
+        "_changed",
         "_closed",
         "_drainer",
-        "_empty",
+        "_hurried",
         "_limit",
         "_lock",
         "_overflowed",
@@ -71,7 +73,8 @@ class Outbox:
         self._behind = 0  # bytes in the queue behind its first element
         self._closed = False
         self._watched = False
-        self._empty: threading.Event | None = None
+        self._hurried = False
+        self._changed: threading.Event | None = None  # set for whoever waits
 
     def put(self, data: bytes) -> None:
         """Sends `data`, now or as soon as the client reads; does nothing once the outbox is closed."""
@@ -101,6 +104,7 @@ class Outbox:
         self._queue = deque([self._queue[0], farewell])
         self._behind = len(farewell)
         self._closed = True
+        self._notify()
         wake_reader(self.sock)
 
     def _break(self) -> None:
@@ -108,8 +112,7 @@ class Outbox:
         self._closed = True
         self._queue = None
         self._behind = 0
-        if self._empty:
-            self._empty.set()
+        self._notify()
         wake_reader(self.sock)
 
     def drain(self) -> bool:
@@ -128,24 +131,36 @@ class Outbox:
                 if self._queue:
                     self._behind -= len(self._queue[0])
             self._queue = None
-            if self._empty:
-                self._empty.set()
+            self._notify()
             return True
 
     def wait_empty(self, timeout: float) -> bool:
         """Waits until all is handed to the kernel; returns False after `timeout` seconds, or if cut off."""
-        with self._lock:
-            if self._queue is None:
-                return not self._closed
-            self._empty = threading.Event()
-        emptied = self._empty.wait(timeout)
-        return emptied and not self._closed
+        return self._wait(timeout, patient=False)
+
+    def _wait(self, timeout: float, *, patient: bool) -> bool:
+        """Waits until there is nothing to send; unless `patient`, no longer once the outbox is closed."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._lock:
+                if self._queue is None:
+                    return not self._closed
+                if not patient and (self._closed or self._hurried):
+                    return False
+                changed = self._changed = threading.Event()
+            if not changed.wait(max(0.0, deadline - time.monotonic())):
+                return False
 
     def stop_waiting(self) -> None:
-        """Ends a `wait_empty` of another thread."""
+        """Ends a `wait_empty` of another thread, and all that begin later."""
         with self._lock:
-            if self._empty:
-                self._empty.set()
+            self._hurried = True
+            self._notify()
+
+    def _notify(self) -> None:
+        """Has whoever waits look again; the lock is held."""
+        if self._changed:
+            self._changed.set()
 
     def abandon(self) -> None:
         """Gives up what is unsent, and ends the connection; whoever waits in `finish` goes on."""
@@ -163,7 +178,7 @@ class Outbox:
             self.put(farewell)
         with self._lock:
             self._closed = True
-        self.wait_empty(timeout)
+        self._wait(timeout, patient=True)
         with self._lock:
             self._queue = None
         if self._watched:

@@ -22,14 +22,16 @@ class Ticket(Generic[S]):
     Attributes:
         holder: the session it has now; None once that has ended.
         name: what the client is called.
+        taking_over: held by the one that takes over, which may wait for the holder to end.
     """
 
-    __slots__ = ("ended", "holder", "name", "secrets")
+    __slots__ = ("ended", "holder", "name", "secrets", "taking_over")
 
     def __init__(self, holder: S, name: str) -> None:
         self.holder: S | None = holder
         self.name = name
         self.ended = 0.0
+        self.taking_over = threading.Lock()
         self.secrets: tuple[str, ...] = ()
 
 

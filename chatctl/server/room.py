@@ -8,6 +8,7 @@ a lone message goes out on its own poster's thread.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -34,11 +35,14 @@ from chatctl.messages import (
 )
 from chatctl.names import fold
 
+log = logging.getLogger(__name__)
+
 Encode = Callable[[Iterable[Frame]], bytes]
 
 SMALL_ROOM = 100  # members up to which every coming and going is told at once
 MAX_NAMES_TOLD = 100  # names in one list of a gathered presence
-MAX_BATCH = 64 * 1024  # characters of text delivered in one go, unless a single post set has more
+MAX_BATCH = 64 * 1024  # characters delivered in one go, unless a single post set has more
+POST_SIZE = 32  # characters that a post counts for besides its text
 MAX_PENDING = 64  # post sets that may wait before those who post more wait too
 MAX_TURNS = 1  # batches one poster delivers before the next who posts takes over
 GATHER_SHARE = 0.3  # of what sending took, waited before the next delivery
@@ -67,7 +71,7 @@ class PostSet(Struct, gc=False):
     Attributes:
         numbers: for each post the ``n`` of its frame, repeated in its ack.
         nonced: whether any post has a nonce, and so an ack.
-        size: characters of text.
+        size: characters, of the texts and `POST_SIZE` for each.
     """
 
     member: Member
@@ -102,9 +106,7 @@ class Room:
         self._lock = threading.Lock()  # guards all below but the pending queue
         self._pending: deque[PostSet] = deque()
         self._waiting: deque[None] = deque()  # one entry for each thread that waits for its turn
-        self._tired = (
-            False  # who has the turn should get back to its own client: the next who posts waits for it
-        )
+        self._tired = False  # whoever has the turn delivers for others only: the next who posts takes over
         self._resume = 0.0  # when the next delivery may begin, on the monotonic clock
         self._members: dict[Encode, dict[Member, None]] = {}
         self._changes = 0  # of what a `room` frame tells, but for messages
@@ -117,7 +119,7 @@ class Room:
     def publish(self, posted: PostSet) -> None:
         """Delivers `posted`, or leaves that to whoever is delivering right now.
 
-        Returns at once, unless too much is pending.
+        It waits for them, and takes over, where too much is pending or they deliver for others only.
         """
         self._pending.append(posted)
         self._combine(wait=len(self._pending) > MAX_PENDING or (self._tired and not self._waiting))
@@ -132,9 +134,10 @@ class Room:
                 return
             self._tired = turns >= MAX_TURNS
             try:
-                self._gather()
-                with self._lock:
-                    self._deliver(self._take())
+                if self._pending:
+                    self._gather()
+                    with self._lock:
+                        self._deliver(self._take())
             finally:
                 self._turn.release()
             wait = False
@@ -187,14 +190,18 @@ class Room:
             return
         try:
             messages = self._log.append(self.name, [post for posted in batch for post in posted.posts])
+            self._send(batch, messages)
         except StorageError as error:
-            _refuse(batch, error)
-            return
-        # While a log waits for the disk others read, as they do while more is gathered.
+            _refuse(batch, error.code, str(error))
+        except Exception:
+            # Whoever has the turn, or comes in, must not pay for it, nor those whose posts still wait.
+            log.exception("a delivery in #%s failed", self.name)
+            _refuse(batch, "internal", "the server made a mistake, sorry")
+
+    def _send(self, batch: list[PostSet], messages: list[Msg]) -> None:
+        """Sends a batch that was logged to every member."""
+        # Waiting for the log is not counted: meanwhile others were read, as while more is gathered.
         begun = time.monotonic()
-        first = next((message.id for message in messages if message.id > self._newest), 0)
-        if first > self._newest + 1:
-            self._fill_up(first)
         fresh, acks = self._sort_out(batch, messages)
         for encode, members in self._members.items():
             parts = [encode(part) for part in fresh]
@@ -208,25 +215,6 @@ class Room:
                     member.send(data)
         ended = time.monotonic()
         self._resume = ended + min(GATHER_SHARE * (ended - begun), MAX_GATHER)
-
-    def _fill_up(self, first: int) -> None:
-        """Sends everyone what the log has below id `first` but never handed back.
-
-        That is there after a commit which failed, as far as anybody knew, and is on the disk all the same.
-        """
-        while self._newest + 1 < first:
-            try:
-                page = self._log.read(self.name, self._newest, REPLAY_MESSAGES)
-            except StorageError:
-                page = []
-            page = [message for message in page if message.id < first]
-            if not page:
-                self._broadcast(Gap(self.name, self._newest, first))
-                self._newest = first - 1
-                return
-            for member in self._everyone():
-                member.send(self._catch_up(member, self._newest, page))
-            self._newest = page[-1].id
 
     def _sort_out(self, batch: list[PostSet], messages: list[Msg]) -> tuple[list[list[Msg]], list[list[Ack]]]:
         """Returns, for each post set, what the others get of it and what its member gets."""
@@ -476,12 +464,12 @@ def _acks(posted: PostSet, messages: list[Msg]) -> list[Ack]:
     ]
 
 
-def _refuse(batch: list[PostSet], error: StorageError) -> None:
-    """Tells those who posted that nothing of it was kept."""
+def _refuse(batch: list[PostSet], code: str, text: str) -> None:
+    """Tells those who posted that it was not delivered."""
     for posted in batch:
         posted.member.send(
             posted.member.encode(
-                Error(code=error.code, text=str(error), re=n, nonce=post.nonce)
+                Error(code=code, text=text, re=n, nonce=post.nonce)
                 for post, n in zip(posted.posts, posted.numbers, strict=True)
             )
         )

@@ -54,7 +54,7 @@ from chatctl.server.dialects import native
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, Outbox, wake_reader
 from chatctl.server.resumption import Resumption, Ticket
-from chatctl.server.room import Encode, Member, PostSet, Room
+from chatctl.server.room import POST_SIZE, Encode, Member, PostSet, Room
 from chatctl.text import MAX_TEXT, MAX_TOPIC, check_text, one_line
 
 log = logging.getLogger(__name__)
@@ -239,22 +239,24 @@ class Session:
         Returns:
             False if the secret is not known, or somebody else has the name by now.
         """
-        hub = self._shared.hub
         ticket = self._shared.resumption.find(secret)
         if ticket is None:
             return False
         deadline = time.monotonic() + TAKE_OVER_SECONDS
-        while (holder := ticket.holder) and time.monotonic() < deadline:
-            holder.cut(Bye(code="replaced", text="you came back on another connection"))
-            hub.wait_released(holder, deadline - time.monotonic())
-            if ticket.holder is holder:
-                # It has left its rooms; what remains is to see it off.
-                break
+        # Of two that come with one secret, the later one replaces the other.
+        if not ticket.taking_over.acquire(timeout=TAKE_OVER_SECONDS):
+            return False
         try:
-            hub.claim(self, ticket.name)
+            if holder := ticket.holder:
+                holder.cut(Bye(code="replaced", text="you came back on another connection"))
+                self._shared.hub.wait_released(holder, deadline - time.monotonic())
+            self._shared.hub.claim(self, ticket.name)
+            self._ticket = ticket
+            ticket.holder = self
         except Refused:
             return False
-        self._ticket = ticket
+        finally:
+            ticket.taking_over.release()
         return True
 
     def _welcome(self, hello: Hello, *, resumed: bool) -> Welcome:
@@ -360,7 +362,7 @@ class Session:
                 continue
             posts.append(Post(self.name, self.author, say.text, say.kind, say.nonce))
             numbers.append(say.n)
-            size += len(say.text)
+            size += len(say.text) + POST_SIZE
         if posts and room:
             room.publish(PostSet(self, posts, numbers, nonced, size))
 
@@ -451,10 +453,10 @@ class Session:
 
     def cut(self, ending: Error | Bye) -> None:
         """Ends the session from another thread: `ending` is the last frame the client gets."""
-        if self._ending is None:
-            self._end(ending)
-            self._outbox.stop_waiting()
-            wake_reader(self._sock)
+        self._end(ending)
+        # Though it is ending already, it may still wait for the client.
+        self._outbox.stop_waiting()
+        wake_reader(self._sock)
 
     def _end(self, ending: Error | Bye) -> None:
         """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
@@ -502,13 +504,20 @@ class Session:
                 self._shared.hub.close_if_unused(room)
         self.rooms.clear()
 
-    def _close(self, admitted: bool) -> None:
+    def _give_back_name(self) -> None:
+        """Leaves all rooms; then others may have the name, or this client may come back to it."""
         name = self.name
         try:
             self._leave_rooms()
+        finally:
             self._shared.hub.release(self)
             if self._ticket:
                 self._shared.resumption.retire(self, name, self._ticket)
+
+    def _close(self, admitted: bool) -> None:
+        name = self.name
+        try:
+            self._give_back_name()
             farewell = self.encode([self._ending]) if self._ending else b""
             self._outbox.finish(farewell, FLUSH_SECONDS)
             if self._ending:
