@@ -68,9 +68,10 @@ _NEW_ROOM = "INSERT INTO rooms (name) VALUES (?) RETURNING number"
 _SET_TOPIC = "UPDATE rooms SET topic = ?, topic_name = ?, topic_at = ? WHERE number = ?"
 _INDEX = "INSERT INTO words (rowid, text) SELECT key, text FROM messages WHERE key > ? AND key <= ?"
 _INDEXED = "UPDATE rooms SET indexed = ? WHERE number = ?"
+_TEXTS = "SELECT json_group_array(json_array(key, text)) FROM messages WHERE key > ? AND key <= ?"
 _UNINDEX = """
     INSERT INTO words (words, rowid, text)
-    SELECT 'delete', key, text FROM messages WHERE key > ? AND key <= ?"""
+    SELECT 'delete', json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"""
 _SPEND = """
     INSERT INTO spent (nonce, key, at, name)
     SELECT nonce, key, at, name FROM messages WHERE key > ? AND key <= ? AND nonce IS NOT NULL AND at > ?"""
@@ -438,9 +439,13 @@ class SqliteLog:
         first = room.key(room.oldest - 1)
         honoured = int((self._clock() - REMEMBERED_SECONDS) * 1000)
         with self._unhurried():
-            self._connection.execute(_UNINDEX, (first, room.key(min(last, room.indexed))))
+            texts = self._connection.execute(_TEXTS, (first, room.key(min(last, room.indexed)))).fetchall()[
+                0
+            ][0]
             self._connection.execute(_SPEND, (first, room.key(last), honoured))
+            # This first: on a full disk, the index needs the space that it frees.
             self._connection.execute(_FORGET, (first, room.key(last)))
+            self._connection.execute(_UNINDEX, (texts,))
             self._connection.execute(_TRIMMED, (last, room.number))
         room.oldest = last + 1
         room.oldest_at = None
