@@ -371,7 +371,11 @@ def export(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", show_default="standard output", help="The file to write."
+            "--output",
+            "-o",
+            metavar="FILE",
+            show_default="standard output",
+            help="The file to write, or replace.",
         ),
     ] = None,
 ) -> None:
@@ -379,14 +383,18 @@ def export(
     with _told_in_one_line():
         from chatctl.archive import exporting
 
-        code = exporting.export(data or _default_directory(), output, format_ and format_.value, room)
+        path = None if output == Path("-") else output
+        code = exporting.export(data or _default_directory(), path, format_ and format_.value, room)
     raise typer.Exit(code)
 
 
 @app.command("import")
 def import_(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", show_default=False, help="What export wrote as jsonl.")
+        Path,
+        typer.Argument(
+            metavar="FILE", show_default=False, help="What export wrote as jsonl; - for standard input."
+        ),
     ],
     data: DataOption = None,
 ) -> None:
@@ -394,7 +402,8 @@ def import_(
     with _told_in_one_line():
         from chatctl.archive import importing
 
-        done = importing.import_file(file, data or _default_directory())
+        path = Path("/dev/stdin") if file == Path("-") else file
+        done = importing.import_file(path, data or _default_directory())
     typer.echo(
         f"{_counted(done.added, 'message')} added in {_counted(done.rooms, 'room')},"
         f" {done.skipped} were there before"

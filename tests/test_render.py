@@ -41,9 +41,12 @@ HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202
 
 
 @pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def that_day_in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Makes today the day of `AT`."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+    local_time = time.localtime
+    monkeypatch.setattr(time, "localtime", lambda seconds=None: local_time(seconds or AT / 1000))
     yield
     monkeypatch.undo()
     time.tzset()
@@ -224,6 +227,12 @@ def test_colours_can_be_read_on_black_and_on_white(number: int) -> None:
 def test_a_name_has_one_colour_in_any_spelling() -> None:
     assert name_style("Ann") == name_style("ann") == name_style("\uff21nn")
     assert len({name_style(f"guest{number}").color for number in range(200)}) == len(PALETTE)
+
+
+def test_what_was_said_on_another_day_has_a_date() -> None:
+    earlier = Msg(1, AT - 86_400_000, "lobby", "bob", "hi")
+    assert drawn(earlier) == ["2023-11-13 22:13  bob: hi"]
+    assert paint_plain(earlier, ANN) == "2023-11-13 22:13  bob: hi\n"
 
 
 def test_no_color_means_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 ::
 
-    with ChatClient.connect("127.0.0.1", 12345, "bot") as client:
+    with ChatClient.connect("127.0.0.1", 12345, "bot", backlog=0) as client:
         for event in client.events():
             if isinstance(event, messages.Msg) and event.text == "hello":
                 client.say(f"hello {event.name}", event.room)
@@ -97,6 +97,7 @@ class ChatClient:
         self._sending = threading.Lock()  # taken before the next
         self._changed = threading.Condition()  # guards all below
         self._events: deque[Event] = deque()  # what the caller has not seen yet
+        self._sent: set[str] = set()  # nonces of `unacked` that were sent, perhaps in vain
         self._answered: list[str] = []  # nonces whose ack or error the caller saw last
         self._outgoing = Outgoing()
         rooms = {LOBBY: None} if hello.rooms is UNSET else hello.rooms
@@ -310,6 +311,9 @@ class ChatClient:
                 if not self._ready or self._over:
                     return
                 items = self._outgoing.take()
+                self._sent.update(
+                    item.frame.nonce or "" for item in items if isinstance(item.frame, Say | Tell)
+                )
                 link = self._link
             if items:
                 link.send(b"".join(item.data for item in items))
@@ -351,6 +355,7 @@ class ChatClient:
         with self._changed:
             for nonce in self._answered:
                 self.unacked.pop(nonce, None)
+                self._sent.discard(nonce)
             self._answered.clear()
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._events or self._over)
@@ -362,6 +367,11 @@ class ChatClient:
         """Takes in what the caller is about to see."""
         if isinstance(event, Ack | Error) and event.nonce is not None:
             self._answered.append(event.nonce)
+
+    def was_sent(self, nonce: str) -> bool:
+        """Returns whether a post of `unacked` was ever sent: then it may have arrived."""
+        with self._changed:
+            return nonce in self._sent
 
     def wait_acked(self, left: int = 0) -> bool:
         """Waits until at most `left` posts are neither acked nor refused.

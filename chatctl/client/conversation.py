@@ -176,6 +176,13 @@ class Conversation:
             case Rooms():
                 self._listed = [line.room for line in event.rooms]
 
+    def undelivered(self) -> Iterator[str]:
+        """Yields a line for each thing said that nobody confirmed; for when the connection is over."""
+        for nonce, post in self.client.unacked.items():
+            # What was sent may have arrived, and is not to be said again without a look.
+            perhaps = "perhaps " if self.client.was_sent(nonce) else ""
+            yield f"{perhaps}not delivered: {post.text}"
+
     # What is typed
 
     def perform(self, action: commands.Action) -> Iterator[Frame]:

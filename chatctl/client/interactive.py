@@ -31,6 +31,7 @@ from chatctl.commands import UsageError
 from chatctl.errors import ConnectionFailed, Refused
 from chatctl.messages import Error, Frame, Notice
 
+SILENT_SECONDS = 0.7  # of leaving, before it is told why that takes so long
 LEAVE_SECONDS = 3.0  # for the server to ack what was said last, and to answer the bye
 PROMPT_ROOM = 12  # characters of a room in the prompt
 EVENTS_AT_ONCE = 100  # shown before the input line is drawn again, and keys are looked at
@@ -137,6 +138,9 @@ class Interactive:
         if self._conversation.connected:
             with suppress(ConnectionFailed, Refused):
                 self._client.leave()
+            done, _ = await asyncio.wait({following}, timeout=SILENT_SECONDS)
+            if not done and self._client.unacked:
+                self._show([Notice("waiting for the server to take what you said; Ctrl-C ends at once")])
             with suppress(ConnectionFailed, TimeoutError):
                 await asyncio.wait_for(following, LEAVE_SECONDS)
         self._tell_undelivered()
@@ -154,8 +158,7 @@ class Interactive:
             self._show([Error(code="internal", text=f"not sent: {unsent}")])
 
     def _tell_undelivered(self) -> None:
-        for post in self._client.unacked.values():
-            self._show([Error(code="internal", text=f"not delivered: {post.text}")])
+        self._show(Error(code="internal", text=line) for line in self._conversation.undelivered())
 
     # Showing
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 import secrets
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from msgspec import Struct
 
 from chatctl.client.connection import ChatClient
+from chatctl.client.render import View
+from chatctl.client.screen import choose_paint
 from chatctl.errors import ChatError, ConnectionFailed
-from chatctl.framing import encode
+from chatctl.framing import encode_all
 from chatctl.messages import MAX_PAGE, Msg
 from chatctl.names import MAX_NAME, check_room
-from chatctl.text import one_line, parse_duration, visible
+from chatctl.text import one_line, parse_duration
 
 DEFAULT_LIMIT = 50
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
+_HOW_MORE = "a higher --limit shows them"
 _ID = re.compile(r"\d{1,15}", re.ASCII)
 
 
@@ -83,7 +85,8 @@ def show_history(
         pages = (
             _last(client, room, limit or DEFAULT_LIMIT) if since is None else _on(client, room, since, limit)
         )
-        return _print(pages, f"nothing was said in #{room}", as_json=as_json)
+        nothing = f"nothing is kept of #{room}{'' if since is None else ' since then'}"
+        return _print(pages, nothing, View(client.name, room), as_json=as_json)
 
 
 def show_found(
@@ -98,9 +101,11 @@ def show_found(
     """Prints the messages that hold every word of `text`, the oldest first; as `show_history`."""
     with _come_in(connect, name) as client:
         found = client.search(text, None if room is None else check_room(room), limit=limit or DEFAULT_LIMIT)
-        code = _print([found.messages[::-1]], "nothing was found", as_json=as_json, in_room=room is None)
+        view = View(client.name, "" if room is None else check_room(room), several=True)
+        code = _print([found.messages[::-1]], "nothing was found", view, as_json=as_json)
         if found.more:
-            _complain(f"there are older ones: --limit shows more than {len(found.messages)}")
+            shown = len(found.messages)
+            _complain(f"there are older ones: {_HOW_MORE if shown < MAX_PAGE else 'more words find fewer'}")
         return code
 
 
@@ -140,18 +145,25 @@ def _on(client: ChatClient, room: str, since: Since, limit: int | None) -> Itera
         left -= len(page.messages)
         if not page.more:
             return
+        if not left:
+            _complain(f"there are later ones: {_HOW_MORE}")
         after, at = page.messages[-1].id, None
 
 
 # Printing
 
 
-def _print(pages: Iterable[list[Msg]], nothing: str, *, as_json: bool, in_room: bool = False) -> int:
+def _print(pages: Iterable[list[Msg]], nothing: str, view: View, *, as_json: bool) -> int:
     count = 0
-    write = _print_json if as_json else _print_lines
+    paint = choose_paint()
     try:
         for page in pages:
-            write(page, in_room)
+            if as_json:
+                sys.stdout.buffer.write(encode_all(page))
+                sys.stdout.buffer.flush()
+            else:
+                sys.stdout.write("".join(paint(message, view) for message in page))
+                sys.stdout.flush()
             count += len(page)
     except BrokenPipeError:
         sys.stdout = None
@@ -161,43 +173,6 @@ def _print(pages: Iterable[list[Msg]], nothing: str, *, as_json: bool, in_room: 
     if not count:
         _complain(nothing)
     return 0
-
-
-def _print_json(messages: list[Msg], _in_room: bool) -> None:
-    for message in messages:
-        sys.stdout.buffer.write(encode(message))
-    sys.stdout.buffer.flush()
-
-
-def _print_lines(messages: list[Msg], in_room: bool) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    from chatctl.client.render import name_text
-
-    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    for message in messages:
-        head = Text(f"{_when(message.at)}  ")
-        if in_room:
-            head.append(f"#{one_line(message.room)}  ")
-        action = message.kind == "action"
-        head.append("* " if action else "").append_text(name_text(message.name)).append(
-            " " if action else ": "
-        )
-        # Each line says whose it is, so that no text can pose as another's.
-        for line in visible(message.text).split("\n"):
-            console.print(head + Text(line))
-    sys.stdout.flush()
-
-
-def _when(at: int) -> str:
-    """Returns the local time of `at`, with the date where it is not today."""
-    try:
-        then = time.localtime(at / 1000)
-    except (OverflowError, ValueError, OSError):
-        return "--:--"  # A time that no calendar has.
-    today = then[:3] == time.localtime()[:3]
-    return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)
 
 
 def _complain(text: str) -> None:

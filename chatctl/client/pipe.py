@@ -6,7 +6,6 @@ what is typed (``chatctl join | tee log``) may be a command.
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import threading
@@ -16,7 +15,7 @@ from contextlib import suppress
 from chatctl import commands
 from chatctl.client.conversation import Conversation
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
-from chatctl.client.screen import Paint, TerminalPainter, paint_plain
+from chatctl.client.screen import choose_paint
 from chatctl.commands import UsageError
 from chatctl.errors import ChatError, ConnectionFailed, Refused
 from chatctl.messages import Ack, Error, Frame, Notice
@@ -40,7 +39,7 @@ class Pipe:
         self._conversation = conversation
         self._client = conversation.client
         self._typed = typed
-        self._paint = _choose_paint()
+        self._paint = choose_paint()
         self._lock = threading.Lock()  # guards the conversation and standard output
         self._refused = False
         self._unwritable: OSError | None = None
@@ -62,8 +61,8 @@ class Pipe:
             for event in self._client.events():
                 self._receive(event)
         except ConnectionFailed:
-            for post in self._client.unacked.values():
-                _complain(f"not delivered: {post.text}")
+            for line in self._conversation.undelivered():
+                _complain(line)
             raise
         if self._unwritable and not isinstance(self._unwritable, BrokenPipeError):
             raise ChatError(f"cannot write: {self._unwritable.strerror}")
@@ -130,14 +129,6 @@ class Pipe:
                 for shown in self._conversation.perform(action):
                     self._show(shown)
         return True
-
-
-def _choose_paint() -> Paint:
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # A terminal that knows no arrows gets question marks.
-    if sys.stdout is not None and sys.stdout.isatty():
-        return TerminalPainter(lambda: os.get_terminal_size(sys.stdout.fileno()).columns)
-    return paint_plain
 
 
 def _complain(text: str) -> None:

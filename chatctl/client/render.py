@@ -202,12 +202,13 @@ def _private(at: int, sender: Text, receiver: Text, text: str, kind: Kind) -> En
 
 
 def _clock(at: int) -> Text:
-    """Returns the local time of day of `at`, milliseconds since the epoch, as it stands before a message."""
+    """Returns the local time of `at`, milliseconds since the epoch, with the date where it is not today."""
     try:
-        shown = time.strftime("%H:%M", time.localtime(at / 1000))
+        then = time.localtime(at / 1000)
     except (OverflowError, ValueError, OSError):
-        shown = "--:--"  # A time that no calendar has.
-    return styled(f"{shown}  ", _FAINT)
+        return styled("--:--  ", _FAINT)  # A time that no calendar has.
+    today = then[:3] == time.localtime()[:3]
+    return styled(time.strftime("%H:%M  " if today else "%Y-%m-%d %H:%M  ", then), _FAINT)
 
 
 # What happens

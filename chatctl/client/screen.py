@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 from collections.abc import Callable
 
 from rich.console import Console
@@ -41,3 +43,12 @@ class TerminalPainter:
         with self._console.capture() as captured:
             self._console.print(shown)
         return captured.get()
+
+
+def choose_paint() -> Paint:
+    """Returns what paints for standard output, as it is."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # A terminal that knows no arrows gets question marks.
+    if sys.stdout is not None and sys.stdout.isatty():
+        return TerminalPainter(lambda: os.get_terminal_size(sys.stdout.fileno()).columns)
+    return paint_plain
