@@ -41,6 +41,21 @@ DataOption = Annotated[
         help="Directory in which history is kept.",
     ),
 ]
+Where = Annotated[
+    str | None, typer.Argument(metavar="HOST[:PORT]", show_default=False, help="Where the server is.")
+]
+Host = Annotated[str, typer.Option(envvar="CHATCTL_HOST", help="The server's host, if not given as HOST.")]
+Port = Annotated[
+    int, typer.Option(envvar="CHATCTL_PORT", min=1, max=65535, help="Its port, if not given as PORT.")
+]
+Name = Annotated[
+    str | None,
+    typer.Option(envvar="CHATCTL_NAME", show_default="your login name", help="What you are called."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a frame of the protocol on each line.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, show_default="50, or all with --since", help="Messages, at most.")
+]
 
 
 class LogLevel(StrEnum):
@@ -226,22 +241,11 @@ def _default_directory() -> Path:
 
 @app.command()
 def join(
-    address: Annotated[
-        str | None,
-        typer.Argument(metavar="[HOST[:PORT]]", show_default=False, help="Where the server is."),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(envvar="CHATCTL_NAME", show_default="your login name", help="What you are called."),
-    ] = None,
+    address: Where = None,
+    name: Name = None,
     room: Annotated[str, typer.Option(envvar="CHATCTL_ROOM", help="The room to enter.")] = "lobby",
-    host: Annotated[
-        str, typer.Option(envvar="CHATCTL_HOST", help="The server's host, if not given as HOST.")
-    ] = DEFAULT_HOST,
-    port: Annotated[
-        int,
-        typer.Option(envvar="CHATCTL_PORT", min=1, max=65535, help="Its port, if not given as PORT."),
-    ] = DEFAULT_PORT,
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
     no_reconnect: Annotated[
         bool,
         typer.Option(
@@ -257,21 +261,6 @@ def join(
             host, port = _split_address(address, port)
         code = terminal.run(host, port, name or _login_name(), room, reconnect=not no_reconnect)
     raise typer.Exit(code)
-
-
-Where = Annotated[
-    str | None, typer.Argument(metavar="[HOST[:PORT]]", show_default=False, help="Where the server is.")
-]
-Host = Annotated[str, typer.Option(envvar="CHATCTL_HOST", help="The server's host, if not given as HOST.")]
-Port = Annotated[
-    int, typer.Option(envvar="CHATCTL_PORT", min=1, max=65535, help="Its port, if not given as PORT.")
-]
-Name = Annotated[
-    str | None,
-    typer.Option(envvar="CHATCTL_NAME", show_default="your login name", help="What you are called."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print a frame of the protocol on each line.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Messages, at most.")]
 
 
 @app.command()
@@ -310,7 +299,9 @@ def history(
 def search(
     words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="All of them must be there.")],
     room: Annotated[str | None, typer.Option(help="Only in this room.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, max=500, help="Messages, at most.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=500, show_default="50", help="Messages, at most.")
+    ] = None,
     as_json: AsJson = False,
     name: Name = None,
     host: Host = DEFAULT_HOST,

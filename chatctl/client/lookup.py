@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from chatctl.client.connection import ChatClient
 from chatctl.client.render import View
-from chatctl.client.screen import choose_paint
+from chatctl.client.screen import choose_paint, complain
 from chatctl.errors import ChatError, ConnectionFailed
 from chatctl.framing import encode_all
 from chatctl.messages import MAX_PAGE, Msg
@@ -105,7 +105,7 @@ def show_found(
         code = _print([found.messages[::-1]], "nothing was found", view, as_json=as_json)
         if found.more:
             shown = len(found.messages)
-            _complain(f"there are older ones: {_HOW_MORE if shown < MAX_PAGE else 'more words find fewer'}")
+            complain(f"there are older ones: {_HOW_MORE if shown < MAX_PAGE else 'more words find fewer'}")
         return code
 
 
@@ -140,13 +140,13 @@ def _on(client: ChatClient, room: str, since: Since, limit: int | None) -> Itera
     while left > 0:
         page = client.history(room, after=after, since=at, limit=min(left, MAX_PAGE))
         if page.messages and after is not None and page.messages[0].id > after + 1:
-            _complain(f"what was said before #{room} {page.messages[0].id} is no longer kept")
+            complain(f"what was said before #{room} {page.messages[0].id} is no longer kept")
         yield page.messages
         left -= len(page.messages)
         if not page.more:
             return
         if not left:
-            _complain(f"there are later ones: {_HOW_MORE}")
+            complain(f"there are later ones: {_HOW_MORE}")
         after, at = page.messages[-1].id, None
 
 
@@ -171,9 +171,5 @@ def _print(pages: Iterable[list[Msg]], nothing: str, view: View, *, as_json: boo
     except OSError as error:
         raise ChatError(f"cannot write: {error.strerror}") from None
     if not count:
-        _complain(nothing)
+        complain(nothing)
     return 0
-
-
-def _complain(text: str) -> None:
-    print(f"chatctl: {text}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log

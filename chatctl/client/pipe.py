@@ -15,11 +15,11 @@ from contextlib import suppress
 from chatctl import commands
 from chatctl.client.conversation import Conversation
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
-from chatctl.client.screen import choose_paint
+from chatctl.client.screen import choose_paint, complain
 from chatctl.commands import UsageError
 from chatctl.errors import ChatError, ConnectionFailed, Refused
 from chatctl.messages import Ack, Error, Frame, Notice
-from chatctl.text import MAX_TEXT, one_line
+from chatctl.text import MAX_TEXT
 
 READ_BYTES = 64 * 1024
 IN_FLIGHT = 64  # posts sent before the first of them is acked
@@ -62,7 +62,7 @@ class Pipe:
                 self._receive(event)
         except ConnectionFailed:
             for line in self._conversation.undelivered():
-                _complain(line)
+                complain(line)
             raise
         if self._unwritable and not isinstance(self._unwritable, BrokenPipeError):
             raise ChatError(f"cannot write: {self._unwritable.strerror}")
@@ -74,7 +74,7 @@ class Pipe:
         with self._lock:
             for shown in self._conversation.receive(event):
                 if isinstance(event, Disconnected | Reconnected | CaughtUp) and isinstance(shown, Notice):
-                    _complain(shown.text)
+                    complain(shown.text)
                 elif isinstance(shown, Error):
                     self._refuse(shown.text)
                 elif self._typed or not isinstance(event, Ack):
@@ -94,7 +94,7 @@ class Pipe:
 
     def _refuse(self, text: str) -> None:
         self._refused = not self._typed
-        _complain(text)
+        complain(text)
 
     # Saying
 
@@ -129,10 +129,6 @@ class Pipe:
                 for shown in self._conversation.perform(action):
                     self._show(shown)
         return True
-
-
-def _complain(text: str) -> None:
-    print(f"chatctl: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log
 
 
 def _read_stdin() -> bytes:
