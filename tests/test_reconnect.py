@@ -336,6 +336,24 @@ def test_closing_ends_a_wait_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
             answer.result(SECONDS)
 
 
+def test_a_try_can_be_made_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatctl.client.retry.SHORTEST", 600.0)
+    monkeypatch.setattr("chatctl.client.retry.LONGEST", 600.0)
+
+    def first(line: Line) -> None:
+        line.welcome("s1")
+
+    def second(line: Line) -> None:
+        line.welcome("s2")
+        line.pong()
+
+    with Script(first, second) as script, ChatClient.connect(*script.address, "ann") as ann:
+        ann.retry_now()  # There is nothing to try.
+        until(ann, Disconnected)
+        ann.retry_now()
+        until(ann, CaughtUp)
+
+
 @pytest.mark.usefixtures("_impatient")
 def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatctl.client.outgoing.MAX_WAITING", 10)
@@ -466,6 +484,8 @@ def test_a_person_may_leave_while_the_line_is_down(tmp_path: Path) -> None:
             server.kill()
             ann.expect_somewhere("(reconnecting in")
             ann.enter("never said")
+            ann.expect_somewhere(", 1 to send)>")
+            ann.enter("")
             ann.enter("exit")
             assert ann.end() == 0
             assert "! not delivered: never said" in ann.lines()

@@ -107,6 +107,7 @@ class ChatClient:
         self._missed = 0
         self._waiting = 0  # threads that wait for an answer, so that reading must go on
         self._leaving = False
+        self._hurried = False  # the next try to come back is to be made now
         self._failure: ConnectionFailed | None = None
         self._over = False
         self._closed = threading.Event()
@@ -368,6 +369,12 @@ class ChatClient:
         if isinstance(event, Ack | Error) and event.nonce is not None:
             self._answered.append(event.nonce)
 
+    def retry_now(self) -> None:
+        """Tries to come back at once, if this client is waiting to do so; from any thread."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
+
     def was_sent(self, nonce: str) -> bool:
         """Returns whether a post of `unacked` was ever sent: then it may have arrived."""
         with self._changed:
@@ -482,9 +489,13 @@ class ChatClient:
             seconds = None if final or self._retry is None else self._retry.wait(ended.code, ended.retry)
             if seconds is None:
                 return ended
-            self._tell(Disconnected(str(ended), ended.code, seconds))
-            if self._closed.wait(seconds):
-                return ended
+            with self._changed:
+                self._hurried = False
+                self._events.append(Disconnected(str(ended), ended.code, seconds))
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._hurried or self._over, seconds)
+                if self._over:
+                    return ended
             try:
                 self._open_again()
             except LineEnded as again:
@@ -515,11 +526,6 @@ class ChatClient:
             self._retry.connected()
         # The answer comes behind all that is replayed.
         link.send(encode(Ping(self._barrier)))
-
-    def _tell(self, event: Event) -> None:
-        with self._changed:
-            self._events.append(event)
-            self._changed.notify_all()
 
     # Ending
 

@@ -186,13 +186,18 @@ class Interactive:
         """Returns what the prompt says of the connection: nothing, as long as there is one."""
         if self._conversation.connected:
             return ""
+        waiting = len(self._client.unacked)
+        what = f", {waiting} to send" if waiting else ""
         left = math.ceil(self._next_try - time.monotonic())
-        return f" (reconnecting in {left} s)" if left > 0 else " (connecting…)"
+        return f" (reconnecting in {left} s{what})" if left > 0 else f" (connecting…{what})"
 
     # Typing
 
     def _enter(self, buffer: Buffer) -> bool:
         """Acts on a line; returns whether it stays in the input line."""
+        if not buffer.text and not self._conversation.connected:
+            self._next_try = 0.0
+            self._client.retry_now()
         # Where there is no connection any more, whoever reads from it finds that out, and ends the prompt.
         with suppress(ConnectionFailed):
             try:

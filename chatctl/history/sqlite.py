@@ -439,9 +439,8 @@ class SqliteLog:
         first = room.key(room.oldest - 1)
         honoured = int((self._clock() - REMEMBERED_SECONDS) * 1000)
         with self._unhurried():
-            texts = self._connection.execute(_TEXTS, (first, room.key(min(last, room.indexed)))).fetchall()[
-                0
-            ][0]
+            indexed = (first, room.key(min(last, room.indexed)))
+            [(texts,)] = self._connection.execute(_TEXTS, indexed).fetchall()
             self._connection.execute(_SPEND, (first, room.key(last), honoured))
             # This first: on a full disk, the index needs the space that it frees.
             self._connection.execute(_FORGET, (first, room.key(last)))
