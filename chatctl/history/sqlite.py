@@ -123,7 +123,7 @@ class SqliteLog:
         self._complained = -COMPLAIN_SECONDS
         self._reopened = 0.0
         self._appended = 0  # messages since the last look
-        self._looked = 0.0
+        self._looked = time.monotonic()
         self._cleared = 0.0
         try:
             self._identity = _identity(self._path)
