@@ -356,7 +356,7 @@ class SqliteLog:
     def _move_any(self) -> bool:
         with self._lock, self._writing():
             now = time.monotonic()
-            busy = self._appended > BUSY_MESSAGES * (now - self._looked) / BUSY_SECONDS
+            busy = self._appended > BUSY_MESSAGES * max((now - self._looked) / BUSY_SECONDS, 1)
             self._appended, self._looked = 0, now
             # While very much is said, moving it would only take time from that.
             if busy and not self._journal.half_full:
