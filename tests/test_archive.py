@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -407,6 +408,46 @@ def test_a_damaged_history_is_told_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="damaged"):
             attempt()
     assert [found.name for found in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_damaged_journal_is_told_and_stays_as_it_is(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "more.jsonl"
+    fill(data)
+    file.write_bytes(line(room="elsewhere"))
+    batch = json.dumps([[(1 << 40) + 7, 5, "ann", "an id too far", None, None]])
+    with closing(sqlite3.connect(data / FILE)) as connection:
+        connection.execute("INSERT INTO journal VALUES (1, ?)", (batch,))
+        connection.commit()
+    for attempt in (
+        lambda: import_file(file, data),
+        lambda: export(data, tmp_path / "out.jsonl"),
+        lambda: backup(data, tmp_path / "copy.db"),
+    ):
+        with pytest.raises(DataError, match="damaged"):
+            attempt()
+    with closing(sqlite3.connect(data / FILE)) as connection:
+        assert connection.execute("SELECT batch FROM journal").fetchall() == [(batch,)]
+
+
+def test_what_is_in_the_journal_is_exported_backed_up_and_imported_into(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "more.jsonl"
+    data.mkdir()
+    with closing(SqliteLog(data)) as log:
+        log.append("lobby", [Post("ann", "ann", "one", nonce="n"), Post("bob", "bob", "two", "action")])
+        kept = log.read("lobby", 0, 9)
+        export(data, file)
+        (tmp_path / "copy").mkdir()
+        backup(data, tmp_path / "copy" / FILE)
+    shutil.copytree(tmp_path / "copy", tmp_path / "again")
+    done = import_file(file, tmp_path / "again")
+    assert (done.added, done.skipped) == (0, 2)
+    with closing(SqliteLog(tmp_path / "copy")) as log:
+        assert len(log._journal) == 2
+        assert log.read("lobby", 0, 9) == kept
+    done = import_file(file, tmp_path / "new")
+    assert (done.added, done.skipped) == (2, 0)
+    with closing(SqliteLog(tmp_path / "new")) as log:
+        assert log.read("lobby", 0, 9) == kept
 
 
 # Backups
