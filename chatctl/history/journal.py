@@ -63,7 +63,7 @@ class Journal:
 
     Attributes:
         nonces: that its messages were said under.
-        last: the highest number of an entry ever; what has a higher one was not written by this process.
+        last: the highest number of an entry ever; what has a higher one was never acknowledged.
 
     Raises:
         sqlite3.Error: it cannot be read.
