@@ -90,13 +90,13 @@ def _open_standard_descriptors() -> None:
 
 
 @contextmanager
-def _told_in_one_line() -> Iterator[None]:
-    """Turns an error that is meant for people into one line and an exit code."""
+def _told_in_one_line(exit_code: int | None = None) -> Iterator[None]:
+    """Turns an error that is meant for people into one line and an exit code: its own, if none is given."""
     try:
         yield
     except ChatError as error:
         typer.echo(f"chatctl: {error}", err=True)
-        raise typer.Exit(error.exit_code) from None
+        raise typer.Exit(exit_code or error.exit_code) from None
 
 
 def _print_version(wanted: bool) -> None:
@@ -254,7 +254,7 @@ def join(
     ] = False,
 ) -> None:
     """Join a chat; exit, /quit or Ctrl-D leaves it."""
-    with _told_in_one_line():
+    with _told_in_one_line(exit_code=1):
         from chatctl.client import terminal
 
         if address is not None:
