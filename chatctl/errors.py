@@ -67,10 +67,13 @@ class ConnectionFailed(ChatError):
     """The client has no connection: never made, refused in the handshake, or lost.
 
     Attributes:
-        refused: there is a server, and it said no.
+        refused: the server itself said no, or would: to try again as before is of no use, or not now.
     """
+
+    exit_code = 3
 
     def __init__(self, text: str, *, code: str | None = None, refused: bool = False) -> None:
         super().__init__(text, code=code)
         self.refused = refused
-        self.exit_code = 4 if refused else 3
+        if refused:
+            self.exit_code = 4
