@@ -30,4 +30,6 @@ def visit(access: Access, *, timeout: float = CONNECT_SECONDS) -> ChatClient:
 
 
 def _connect(access: Access, name: str, timeout: float) -> ChatClient:
-    return ChatClient.connect(access.host, access.port, name, {}, timeout=timeout, reconnect=False)
+    return ChatClient.connect(
+        access.host, access.port, name, {}, timeout=timeout, key=access.key, reconnect=False
+    )
