@@ -6,32 +6,34 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from chatctl.archive import jsonl, markdown, page, plain
-from chatctl.archive.output import output, spare_history
+from chatctl.archive.formats import FORMATS, format_of
+from chatctl.archive.output import output
 from chatctl.archive.progress import progress
 from chatctl.archive.snapshot import Snapshot, open_history
+from chatctl.archive.spared import spare_history
 from chatctl.errors import DataError
 from chatctl.history.rows import RoomLog
 from chatctl.names import check_room
 
-FORMATS: dict[str, Callable[[Snapshot], Iterator[bytes]]] = {
-    "jsonl": jsonl.write,
-    "markdown": markdown.write,
-    "html": page.write,
-    "text": plain.write,
-}
-SUFFIXES = {".jsonl": "jsonl", ".md": "markdown", ".html": "html", ".txt": "text"}
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 
-def export(directory: Path, path: Path | None, format_: str | None = None, room: str | None = None) -> int:
+def export(
+    directory: Path,
+    path: Path | None,
+    format_: str | None = None,
+    room: str | None = None,
+    *,
+    force: bool = False,
+) -> int:
     """Writes what is kept in `directory`, which a server may be using.
 
     Args:
         directory: of the data.
-        path: of the file, which is replaced if it is there; None for standard output.
+        path: of the file; None for standard output.
         format_: one of `FORMATS`; by the suffix of `path` if left out, or ``jsonl``.
         room: the only one to write.
+        force: replaces a file that is there.
 
     Returns:
         The exit code: not 0 if nobody reads it to the end.
@@ -41,12 +43,12 @@ def export(directory: Path, path: Path | None, format_: str | None = None, room:
         Refused: there can be no room of that name.
     """
     spare_history(path, directory)
-    write = FORMATS[format_ or (SUFFIXES.get(path.suffix.lower()) if path else None) or "jsonl"]
+    write = FORMATS[format_ or format_of(path)]
     with open_history(directory) as history:
         if room is not None:
             history.rooms = _only(history, check_room(room), directory)
         try:
-            _write_all(history, write, path)
+            _write_all(history, write, path, force=force)
         except BrokenPipeError:
             return BROKEN_PIPE
     return 0
@@ -59,11 +61,13 @@ def _only(history: Snapshot, name: str, directory: Path) -> list[RoomLog]:
     return found
 
 
-def _write_all(history: Snapshot, write: Callable[[Snapshot], Iterator[bytes]], path: Path | None) -> None:
+def _write_all(
+    history: Snapshot, write: Callable[[Snapshot], Iterator[bytes]], path: Path | None, *, force: bool
+) -> None:
     total = sum(room.count for room in history.rooms)
     # A bar between lines that come to the same terminal is no help.
     hidden = path is None and os.isatty(1)
-    with output(path) as put, progress("Exporting", total, hidden=hidden) as show:
+    with output(path, force=force) as put, progress("Exporting", total, hidden=hidden) as show:
         for piece in write(history):
             put(piece)
             show(history.read)

@@ -10,6 +10,8 @@ import typer
 
 from chatctl.cli.options import DataDirectory, data_directory
 
+Force = Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")]
+
 
 class Format(StrEnum):
     """How `export` writes: for `import`, or for people."""
@@ -40,15 +42,16 @@ def export(
             "-o",
             metavar="FILE",
             show_default="standard output",
-            help="The file to write, or replace.",
+            help="The file to make.",
         ),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Write what was said to a file, also while the server runs."""
     from chatctl.archive import exporting
 
     path = None if output == Path("-") else output
-    code = exporting.export(data_directory(data), path, format_ and format_.value, room)
+    code = exporting.export(data_directory(data), path, format_ and format_.value, room, force=force)
     raise typer.Exit(code)
 
 
@@ -79,7 +82,7 @@ def _counted(count: int, what: str) -> str:
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="The file to make.")],
     data: DataDirectory = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+    force: Force = False,
 ) -> None:
     """Copy the history into one file, also while the server runs; named chatctl.db, a server can use it."""
     from chatctl.archive import backup as copying
