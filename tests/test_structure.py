@@ -48,9 +48,8 @@ NO_IMPORTS: dict[str, set[str]] = {
     "archive": NETWORK,
     **dict.fromkeys(["archive.jsonl", "archive.plain", "archive.markdown", "archive.page"], WORLD),
     "archive.links": WORLD,
-    **dict.fromkeys(
-        ["client.look", "client.themes", "client.literals", "client.markup", "client.emoji"], WORLD
-    ),
+    **dict.fromkeys(["client.look", "client.themes", "client.literals", "client.markup"], WORLD),
+    **dict.fromkeys(["client.emoji", "client.terminal_codes"], WORLD),
     **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
 }
 MAY_EXIT = {"cli", "__main__"}
