@@ -19,7 +19,7 @@ from chatctl.errors import ChatError, ConnectionFailed, DataError, Refused
 from chatctl.history.log import Post
 from chatctl.history.sqlite import SqliteLog
 from chatctl.messages import MAX_PAGE, Msg, Topic
-from tests.helpers import SECONDS, RunningServer, running_server
+from tests.helpers import SECONDS, RunningServer, fresh, running_server
 from tests.test_archive_formats import HOSTILE
 from tests.test_reconnect import Line, Script
 
@@ -58,7 +58,7 @@ def server(data: Path) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def eve(server: RunningServer) -> Iterator[ChatClient]:
-    with ChatClient.connect(server.host, server.port, "eve", reconnect=False) as client:
+    with ChatClient.connect(server.host, server.port, fresh("eve"), reconnect=False) as client:
         yield client
 
 

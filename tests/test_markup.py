@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from chatctl.client.entry import Entry
 from chatctl.client.literals import MAX_LITERALS
 from chatctl.client.look import Theme
 from chatctl.client.markup import BAR, MAX_EMPHASIS, MAX_NAMED, markup, mentions
-from chatctl.client.render import Entry
 from chatctl.client.themes import palette
 from chatctl.text import MAX_TEXT, check_text, visible
 

@@ -123,7 +123,8 @@ class Window:
     def expect_above(self, *wanted: str) -> None:
         """Waits until these lines stand together above the last one, whatever that is."""
         wait_for(
-            lambda: self.lines()[-len(wanted) - 1 : -1] == list(wanted), f"{wanted} above the end of the screen"
+            lambda: self.lines()[-len(wanted) - 1 : -1] == list(wanted),
+            f"{wanted} above the end of the screen",
         )
 
     def expect_somewhere(self, text: str) -> None:

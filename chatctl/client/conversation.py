@@ -307,7 +307,7 @@ class Conversation:
             case commands.Help():
                 yield Notice(commands.help_text())
             case commands.Topic(""):
-                yield Notice(self._topic())
+                yield Notice(self._shown_topic())
             case commands.Focus(room):
                 self._focus(room)
             case commands.Ignore(name):
@@ -361,12 +361,14 @@ class Conversation:
             raise UsageError("nobody has written to you yet")
         self.client.post_private(self._teller, text)
 
-    def _topic(self) -> str:
-        room = self.here()
+    def topic(self, room: str) -> str:
+        """Returns the topic of a room, as far as it is known; empty if there is none."""
         place = self.places.get(room)
-        if place and place.topic:
-            return f"the topic of {room_label(room)}: {place.topic}"
-        return f"{room_label(room)} has no topic"
+        return place.topic if place else ""
+
+    def _shown_topic(self) -> str:
+        label, topic = room_label(self.here()), self.topic(self.here())
+        return f"the topic of {label}: {topic}" if topic else f"{label} has no topic"
 
     def _part(self, room: str) -> None:
         self._parting.add(room)

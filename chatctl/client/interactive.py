@@ -270,7 +270,8 @@ class Interactive:
         from chatctl.client.exporting import export_room
 
         try:
-            count = await asyncio.to_thread(export_room, self._client, room, path)
+            topic = self._conversation.topic(room)
+            count = await asyncio.to_thread(export_room, self._client, room, path, topic)
         except ChatError as error:
             self._show([Error(code=error.code, text=str(error))])
         else:

@@ -146,7 +146,8 @@ class Pipe:
 
         with self._lock:
             room = self._conversation.here()
-        count = export_room(self._client, room, path)
+            topic = self._conversation.topic(room)
+        count = export_room(self._client, room, path, topic)
         with self._lock:
             self._show(Notice(exported(count, room, path)))
 
