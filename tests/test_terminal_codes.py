@@ -19,6 +19,7 @@ from chatctl.client.terminal_codes import (
     abilities,
     notification,
     title,
+    wraps_anew,
 )
 
 ALL, NONE = Abilities(True, True, True), Abilities(False, False, False)
@@ -102,3 +103,17 @@ def test_what_the_environment_tells() -> None:
     assert abilities("xterm-256color", {"VTE_VERSION": "x"}) == ALL
     assert abilities("screen-256color", {"TMUX": "/tmp/tmux-0/default,1,0"}) == ALL
     assert abilities("screen.xterm-256color", {"STY": "1.pts-0"}) == Abilities(False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("environ", "wraps"),
+    [
+        ({}, False),
+        ({"TERM_PROGRAM": "iTerm.app"}, True),
+        ({"TERM_PROGRAM": "unheard-of"}, False),
+        ({"VTE_VERSION": "7200"}, True),
+        ({"TMUX": "/tmp/tmux-0/default,1,0"}, True),
+    ],
+)
+def test_which_terminals_wrap_anew(environ: dict[str, str], wraps: bool) -> None:
+    assert wraps_anew(environ) is wraps

@@ -116,6 +116,11 @@ class Window:
             lines.pop()
         return lines
 
+    def text(self) -> str:
+        """Returns the whole screen as it is now."""
+        self.lines()
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
     def expect(self, *wanted: str) -> None:
         """Waits until these lines stand together at the end of the screen."""
         wait_for(lambda: self.lines()[-len(wanted) :] == list(wanted), f"{wanted} at the end of the screen")

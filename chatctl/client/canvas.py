@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from prompt_toolkit.application import Application
@@ -83,14 +83,16 @@ class Canvas:
     # The size of the window
 
     def watch_size(self) -> None:
-        """Draws the prompt anew when the window changes; to be called once the prompt is there."""
+        """Draws the prompt anew when the window changes; to be called when the prompt begins."""
         # In place of what prompt_toolkit does, which leaves lines behind where a terminal wraps them anew.
-        with suppress(NotImplementedError, AttributeError):  # on Windows, which is asked for its size instead
-            asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, self._resized)
+        # Windows has no such signal, and is asked for its size instead.
+        if number := getattr(signal, "SIGWINCH", None):
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.add_signal_handler, number, self._resized)  # Once its own handler is there.
 
     def _resized(self) -> None:
         columns = self.columns
-        above = self._rows_above(columns) if _wraps_anew(os.environ) else 0
+        above = self._rows_above(columns) if terminal_codes.wraps_anew(os.environ) else 0
         self.app.renderer.erase()
         self.output.cursor_up(above)
         self.output.erase_down()
@@ -110,11 +112,6 @@ class Canvas:
             used = cursor.x + 1 if y == cursor.y else length
             rows += max(used - 1, 0) // columns
         return rows
-
-
-def _wraps_anew(environ: Mapping[str, str]) -> bool:
-    """Returns whether the terminal wraps what it shows anew when its width changes, as most do by now."""
-    return environ.get("TERM") not in ("linux", "dumb") and "XTERM_VERSION" not in environ
 
 
 def _make_output() -> Output:

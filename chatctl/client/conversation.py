@@ -91,6 +91,7 @@ class Conversation:
         self._ignored = ignored
         self._last_seen = last_seen
         self._returning = False  # what was missed is coming
+        self._renewing = False  # the server is being told again that one is away
         self._wanted = room
         self._left: dict[str, Spot] = {}  # where one was in rooms whose replay has not come that far yet
         self._parting: set[str] = set()
@@ -135,6 +136,8 @@ class Conversation:
                 yield from self._came_and_went(event)
             case History() | Found() if event.re in self._asked:
                 yield from self._looked_up(event)
+            case Away() if self._renewing and event.name == self.name:
+                self._renewing = False
             case _:
                 self._learn(event)
                 yield event
@@ -149,6 +152,7 @@ class Conversation:
                 self.connected = self._returning = True
                 if self.away:
                     self.client.send(SetAway(self.away))
+                    self._renewing = True
             case CaughtUp():
                 self._returning = False
                 yield Notice(_back(event.messages))

@@ -30,7 +30,7 @@ from chatctl.client.themes import palette, prompt_styles
 from chatctl.client.typed import Typed
 from chatctl.commands import UsageError
 from chatctl.errors import ChatError, ConnectionFailed, DataError, Refused
-from chatctl.messages import Error, Frame, Notice
+from chatctl.messages import Ack, Error, Frame, Notice
 
 SILENT_SECONDS = 0.7  # of leaving, before it is told why that takes so long
 LEAVE_SECONDS = 3.0  # for the server to ack what was said last, and to answer the bye
@@ -52,6 +52,7 @@ class Interactive:
         self._client = conversation.client
         self._next_try = 0.0  # to reach the server again, on the monotonic clock
         self._patience = prompt.Patience()
+        self._settled: set[str] = set()  # nonces of `unacked` whose answer was shown
         self._warned = False  # the next Ctrl-C on the empty line leaves
         self._canvas = Canvas(lambda: conversation.look)
         self._alerts = Alerts(self._canvas.abilities)
@@ -154,6 +155,8 @@ class Interactive:
         """Takes in an event; yields what is written of it."""
         if isinstance(event, Disconnected):
             self._next_try = time.monotonic() + event.seconds
+        if isinstance(event, Ack | Error) and event.nonce is not None:
+            self._settled.add(event.nonce)
         for frame in self._conversation.receive(event):
             self._alerts.hear(frame, self._conversation.weight(frame), self._conversation.look)
             yield self._canvas.draw(frame, self._conversation.view)
@@ -217,10 +220,16 @@ class Interactive:
 
     def _prompt(self) -> FormattedText:
         columns = self._canvas.columns
-        unacked = dict(list(self._client.unacked.items()))  # Another thread may be changing it.
-        late = self._patience.worn_out(unacked, time.monotonic())
-        lines = prompt.waiting([unacked[nonce].text for nonce in late], columns)
+        waiting = self._waiting()
+        late = self._patience.worn_out(waiting, time.monotonic())
+        lines = prompt.waiting([waiting[nonce] for nonce in late], columns)
         return FormattedText(lines + prompt.prompt(self._conversation.places, self._state(), columns))
+
+    def _waiting(self) -> dict[str, str]:
+        """Returns by nonce the texts of what was said, and not answered as far as is shown."""
+        unacked = list(self._client.unacked.items())  # Another thread may be changing it.
+        self._settled.intersection_update(nonce for nonce, _ in unacked)
+        return {nonce: post.text for nonce, post in unacked if nonce not in self._settled}
 
     def _state(self) -> str:
         """Returns what the prompt says of the connection: nothing, as long as there is one."""

@@ -27,6 +27,11 @@ MAX_BODY = 200  # characters
 _NOTHING = ("dumb", "unknown", "linux", "ansi", "cons", "cygwin", "emacs", "eterm", "pcansi", "sun", "wsvt")
 _NUMBERED = re.compile(r"vt\d")  # vt100 and its like
 _VTE_LINKS = 5001  # from this version on; links crash the one before
+# What tells of terminals that wrap anew, in the environment.
+_REWRAPPING = frozenset(
+    {"TMUX", "VTE_VERSION", "KONSOLE_VERSION", "KITTY_WINDOW_ID", "ALACRITTY_WINDOW_ID", "WT_SESSION"}
+)
+_REWRAPPING_PROGRAMS = ("iTerm.app", "Apple_Terminal", "WezTerm", "ghostty", "vscode", "tmux")
 
 
 class Abilities(Struct, frozen=True):
@@ -58,6 +63,15 @@ def abilities(term: str, environ: Mapping[str, str]) -> Abilities:
     vte = environ.get("VTE_VERSION", "")
     old = vte.isdecimal() and int(vte) < _VTE_LINKS
     return Abilities(links=speaks and not screen and not old, titles=speaks, notifications=speaks)
+
+
+def wraps_anew(environ: Mapping[str, str]) -> bool:
+    """Returns whether the terminal is known to wrap what it shows anew when its width changes.
+
+    What is taken to be so and is not would cost lines that were said; the other way round, lines of what is
+    being typed are left behind.
+    """
+    return environ.get("TERM_PROGRAM") in _REWRAPPING_PROGRAMS or not _REWRAPPING.isdisjoint(environ)
 
 
 def title(text: str) -> str:
