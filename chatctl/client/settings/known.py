@@ -16,7 +16,10 @@ Value = str | int  # or a bool, which is an int
 DEFAULT_BACKLOG = 50
 MAX_BACKLOG = 500
 MAX_KEY = 1_024  # characters
-FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+FLAGS = {
+    **dict.fromkeys(("true", "yes", "on", "t", "y", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "f", "n", "0"), False),
+}
 
 
 class Setting(NamedTuple):
