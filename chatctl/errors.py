@@ -10,7 +10,7 @@
     ├── ListenError        the server cannot open its port
     └── ConnectionFailed   the client could not connect, was refused, or lost its server
 
-Data is in attributes, words for people are in ``str()``. Only ``cli.py`` turns these into exit codes.
+Data is in attributes, words for people are in ``str()``. Only ``cli`` turns these into exit codes.
 """
 
 from __future__ import annotations
@@ -64,4 +64,16 @@ class ListenError(ChatError):
 
 
 class ConnectionFailed(ChatError):
-    """The client has no connection: never made, refused in the handshake, or lost."""
+    """The client has no connection: never made, refused in the handshake, or lost.
+
+    Attributes:
+        refused: the server itself said no, or would: to try again as before is of no use, or not now.
+    """
+
+    exit_code = 3
+
+    def __init__(self, text: str, *, code: str | None = None, refused: bool = False) -> None:
+        super().__init__(text, code=code)
+        self.refused = refused
+        if refused:
+            self.exit_code = 4

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 import chatctl
-from chatctl.cli import _split_address
+from chatctl.cli.options import split_address
 from tests.helpers import SECONDS, environment, running_server, wait_for
 
 
@@ -175,7 +175,7 @@ def test_listening_beyond_this_machine_is_warned_of() -> None:
     ],
 )
 def test_addresses(address: str, split: tuple[str, int]) -> None:
-    assert _split_address(address, 1) == split
+    assert split_address(address, 1) == split
 
 
 @pytest.mark.parametrize(
@@ -183,4 +183,4 @@ def test_addresses(address: str, split: tuple[str, int]) -> None:
 )
 def test_addresses_that_are_none(address: str) -> None:
     with pytest.raises(typer.BadParameter):
-        _split_address(address, 1)
+        split_address(address, 1)

@@ -236,14 +236,23 @@ def test_a_server_that_stops_says_why() -> None:
 def test_a_name_that_is_taken(server: RunningServer) -> None:
     with connect(server, "ann"), pytest.raises(ConnectionFailed, match="that name is taken") as caught:
         connect(server, "Ann")
-    assert caught.value.code == "name-taken"
+    assert (caught.value.code, caught.value.refused, caught.value.exit_code) == ("name-taken", True, 4)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "\ud800", "x" * 33, "a\n"])
 def test_a_name_that_is_none(name: str) -> None:
     with pytest.raises(ConnectionFailed) as caught:
         ChatClient.connect("127.0.0.1", 1, name)
-    assert caught.value.code == "bad-name"
+    assert (caught.value.code, caught.value.refused) == ("bad-name", True)
+
+
+@pytest.mark.parametrize("key", ["x" * 2_000, "tops\ncret", "tops\ud800cret"])
+def test_a_key_that_is_none_is_not_shown(key: str) -> None:
+    with pytest.raises(ConnectionFailed, match=r"^that is no key") as caught:
+        ChatClient.connect("127.0.0.1", 1, "ann", key=key)
+    assert (caught.value.code, caught.value.refused) == ("auth-failed", True)
+    assert key not in repr(caught.value)
+    assert caught.value.__context__ is None
 
 
 def test_a_room_that_is_none() -> None:
@@ -260,8 +269,11 @@ def free_port() -> int:
 
 
 def test_nothing_listens() -> None:
-    with pytest.raises(ConnectionFailed, match=r"nothing listens at 127\.0\.0\.1:\d+: is a server running"):
+    with pytest.raises(
+        ConnectionFailed, match=r"nothing listens at 127\.0\.0\.1:\d+: is a server running"
+    ) as caught:
         ChatClient.connect("127.0.0.1", free_port(), "ann")
+    assert (caught.value.refused, caught.value.exit_code) == (False, 3)
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".example", "a..b", "a\0b"])
@@ -370,21 +382,22 @@ def test_frames_of_a_later_server_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "code", "text"),
+    ("data", "code", "text", "refused"),
     [
-        (b"", "internal", "the server closed the connection"),
-        (b'{"t":"notice"', "internal", "the server closed the connection"),
-        (b"rubbish\n", "bad-frame", "the server sent what is not a frame"),
-        (b"x" * (1 << 20), "too-long", "the server sent what is not a frame"),
-        (b'{"t":"bye","code":"slow-consumer","text":"too\\nslow"}\n', "slow-consumer", r"too\nslow"),
-        (b'{"t":"error","code":"bad-frame","text":"oh","fatal":true}\n', "bad-frame", "oh"),
+        (b"", "internal", "the server closed the connection", False),
+        (b'{"t":"notice"', "internal", "the server closed the connection", False),
+        (b"rubbish\n", "bad-frame", "the server sent what is not a frame", False),
+        (b"x" * (1 << 20), "too-long", "the server sent what is not a frame", False),
+        (b'{"t":"bye","code":"slow-consumer","text":"too\\nslow"}\n', "slow-consumer", r"too\nslow", False),
+        (b'{"t":"bye","code":"banned","text":"go"}\n', "banned", "go", True),
+        (b'{"t":"error","code":"bad-frame","text":"oh","fatal":true}\n', "bad-frame", "oh", True),
     ],
 )
-def test_a_server_that_ends_it(data: bytes, code: str, text: str) -> None:
+def test_a_server_that_ends_it(data: bytes, code: str, text: str, refused: bool) -> None:
     events, failure = session(b'{"t":"notice","text":"before"}\n' + data)
     assert len(events) == 1
     assert failure is not None
-    assert failure.code == code
+    assert (failure.code, failure.refused) == (code, refused)
     assert str(failure).startswith(text)
 
 

@@ -306,6 +306,25 @@ def test_what_was_asked_for_and_not_answered_is_asked_for_again() -> None:
         list(ann)
 
 
+@pytest.mark.usefixtures("_impatient")
+def test_the_key_is_shown_to_the_server_each_time() -> None:
+    def first(line: Line) -> None:
+        assert line.welcome("s1")["key"] == "topsecret"
+
+    def second(line: Line) -> None:
+        assert line.welcome("s2")["key"] == "topsecret"
+        line.pong()
+        line.bye()
+
+    with (
+        Script(first, second) as script,
+        ChatClient.connect(*script.address, "ann", key="topsecret") as ann,
+    ):
+        assert "topsecret" not in repr(until(ann, CaughtUp))
+        ann.leave()
+        list(ann)
+
+
 def test_who_was_replaced_stays_away() -> None:
     def only(line: Line) -> None:
         line.welcome("s1")

@@ -68,6 +68,7 @@ from chatctl.text import check_text
 A = TypeVar("A")
 
 CONNECT_SECONDS = 10.0
+MAX_KEY = 1_024  # characters: they find their place in a hello
 MAX_EVENTS = 10_000  # that wait to be looked at before reading stops
 JOIN_SECONDS = 2.0  # in which the thread ends
 CLOSED = "the connection was closed"
@@ -135,6 +136,7 @@ class ChatClient:
         backlog: int = DEFAULT_BACKLOG,
         timeout: float = CONNECT_SECONDS,
         agent: str | None = None,
+        key: str | None = None,
         reconnect: bool = True,
     ) -> ChatClient:
         """Connects, and comes in as `name`.
@@ -147,16 +149,18 @@ class ChatClient:
             backlog: earlier messages of each room joined afresh, at most 500.
             timeout: seconds until the welcome must be there.
             agent: what this program calls itself.
+            key: what lets one in, where the server wants that; never shown or logged.
             reconnect: comes back whenever the line is lost; else that ends it.
 
         Raises:
-            ConnectionFailed: in one line why it did not work; `code` is the server's, where it refused.
+            ConnectionFailed: in one line why it did not work; `code` is the server's, where that `refused`.
         """
         hello = Hello(
             v=VERSION,
             name=name,
             rooms=UNSET if rooms is None else dict(rooms),
             backlog=backlog,
+            key=key,
             agent=agent or f"chatctl/{chatctl.__version__}",
         )
         _check_hello(hello)
@@ -597,14 +601,17 @@ def _check_hello(hello: Hello) -> None:
     """Checks what would only be refused, and could not even be written as JSON if it had lone surrogates.
 
     Raises:
-        ConnectionFailed: a name or a room is none.
+        ConnectionFailed: a name or a room is none, or the key is no text.
     """
     try:
         check_name(hello.name)
         for room in hello.rooms or ():
             check_room(room)
     except Refused as refusal:
-        raise ConnectionFailed(str(refusal), code=refusal.code) from None
+        raise ConnectionFailed(str(refusal), code=refusal.code, refused=True) from None
+    if hello.key is not None and not (hello.key.isprintable() and len(hello.key) <= MAX_KEY):
+        text = f"that is no key: it is one line of at most {MAX_KEY} characters"
+        raise ConnectionFailed(text, code="auth-failed", refused=True)
 
 
 def _encode(frame: ClientFrame) -> bytes:

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 
+from chatctl.client.retry import FINAL
 from chatctl.errors import ConnectionFailed
 from chatctl.framing import Fault, encode, server_frames
 from chatctl.messages import Bye, Error, Hello, Ping, Pong, ServerFrame, Welcome
@@ -35,8 +36,10 @@ class LineEnded(ConnectionFailed):
         retry: the seconds after which the server invites to come back, if it does.
     """
 
-    def __init__(self, text: str, *, code: str = "internal", retry: float | None = None) -> None:
-        super().__init__(text, code=code)
+    def __init__(
+        self, text: str, *, code: str = "internal", retry: float | None = None, refused: bool = False
+    ) -> None:
+        super().__init__(text, code=code, refused=refused)
         self.retry = retry
 
 
@@ -150,10 +153,11 @@ class Link:
             case Welcome():
                 return frame
             case Error():
-                raise LineEnded(f"{self._where} says: {one_line(frame.text)}", code=frame.code)
+                text = f"{self._where} says: {one_line(frame.text)}"
+                raise LineEnded(text, code=frame.code, refused=True)
             case Bye():
                 text = f"{self._where} says: {one_line(frame.text)}"
-                raise LineEnded(text, code=frame.code, retry=frame.retry)
+                raise LineEnded(text, code=frame.code, retry=frame.retry, refused=True)
             case _:
                 raise LineEnded(f"what listens at {self._where} is not a chatctl server", code="bad-frame")
 
@@ -217,9 +221,9 @@ class Link:
                 case Pong(re=re) if re == PING:
                     pass
                 case Bye():
-                    self._ending = LineEnded(one_line(frame.text) or GONE, code=frame.code, retry=frame.retry)
+                    self._ending = _farewell(frame, frame.retry)
                 case Error(fatal=True):
-                    self._ending = LineEnded(one_line(frame.text), code=frame.code)
+                    self._ending = _farewell(frame)
                 case _:
                     frames.append(frame)
             if self._ending:
@@ -264,6 +268,11 @@ def _left(deadline: float) -> float:
 
 def _is_unknown(frame: ServerFrame | Fault) -> bool:
     return isinstance(frame, Fault) and frame.code == "unknown-type"
+
+
+def _farewell(frame: Bye | Error, retry: float | None = None) -> LineEnded:
+    refused = frame.code in FINAL and frame.code != "bye"
+    return LineEnded(one_line(frame.text) or GONE, code=frame.code, retry=retry, refused=refused)
 
 
 def _tune(sock: socket.socket) -> None:

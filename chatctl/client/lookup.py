@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-import secrets
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from msgspec import Struct
 
+from chatctl.client.access import Access
 from chatctl.client.connection import ChatClient
 from chatctl.client.render import View
 from chatctl.client.screen import choose_paint, complain
-from chatctl.errors import ChatError, ConnectionFailed
+from chatctl.client.visitor import visit
+from chatctl.errors import ChatError
 from chatctl.framing import encode_all
 from chatctl.messages import MAX_PAGE, Msg
-from chatctl.names import MAX_NAME, check_room
+from chatctl.names import check_room
 from chatctl.text import one_line, parse_duration
 
 DEFAULT_LIMIT = 50
@@ -56,8 +57,7 @@ def parse_since(text: str, now: float) -> Since:
 
 
 def show_history(
-    connect: Callable[[str], ChatClient],
-    name: str,
+    access: Access,
     room: str,
     since: Since | None,
     limit: int | None,
@@ -67,8 +67,7 @@ def show_history(
     """Prints what was said in a room.
 
     Args:
-        connect: returns a client of that name.
-        name: to come in by; with something behind it where that is taken.
+        access: where to, and as whom.
         room: the room.
         since: from where on; None for the last messages.
         limit: messages, at most; None for all since then, or for the last 50.
@@ -81,7 +80,7 @@ def show_history(
         ChatError: told in one line.
     """
     room = check_room(room)
-    with _come_in(connect, name) as client:
+    with visit(access) as client:
         pages = (
             _last(client, room, limit or DEFAULT_LIMIT) if since is None else _on(client, room, since, limit)
         )
@@ -90,8 +89,7 @@ def show_history(
 
 
 def show_found(
-    connect: Callable[[str], ChatClient],
-    name: str,
+    access: Access,
     text: str,
     room: str | None,
     limit: int | None,
@@ -99,7 +97,7 @@ def show_found(
     as_json: bool,
 ) -> int:
     """Prints the messages that hold every word of `text`, the oldest first; as `show_history`."""
-    with _come_in(connect, name) as client:
+    with visit(access) as client:
         found = client.search(text, None if room is None else check_room(room), limit=limit or DEFAULT_LIMIT)
         view = View(client.name, "" if room is None else check_room(room), several=True)
         code = _print([found.messages[::-1]], "nothing was found", view, as_json=as_json)
@@ -107,16 +105,6 @@ def show_found(
             shown = len(found.messages)
             complain(f"there are older ones: {_HOW_MORE if shown < MAX_PAGE else 'more words find fewer'}")
         return code
-
-
-def _come_in(connect: Callable[[str], ChatClient], name: str) -> ChatClient:
-    try:
-        return connect(name)
-    except ConnectionFailed as failure:
-        if failure.code != "name-taken":
-            raise
-        # Most likely it is the same person, who is there already.
-        return connect(f"{name[: MAX_NAME - 9]}-{secrets.token_hex(4)}")
 
 
 def _last(client: ChatClient, room: str, limit: int) -> Iterator[list[Msg]]:

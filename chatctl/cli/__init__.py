@@ -1,0 +1,74 @@
+"""The command line: each command parses, makes one call, and prints. Nothing else exits.
+
+What a command needs is imported when it runs, so that ``--help`` and ``--version`` stay quick. The commands'
+files know no `app`: which there are, and in which panel of the help, is said here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+import chatctl
+from chatctl.cli import chat, data, server
+from chatctl.errors import ChatError
+
+PANELS: dict[str, dict[str, Callable[..., None]]] = {
+    "Chat": {"join": chat.join, "history": chat.history, "search": chat.search},
+    "Server": {"serve": server.serve},
+    "Data": {"export": data.export, "import": data.import_, "backup": data.backup},
+}
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for panel, commands in PANELS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)
+
+
+def main() -> None:
+    """Runs the command line."""
+    _open_standard_descriptors()
+    with told_in_one_line():
+        app(prog_name="chatctl")
+
+
+def _open_standard_descriptors() -> None:
+    """Sees to it that 0, 1 and 2 are taken, so that no socket gets a number that is written to as a log."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """Turns an error that is meant for people into one line and an exit code."""
+    try:
+        yield
+    except ChatError as error:
+        typer.echo(f"chatctl: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"chatctl {chatctl.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _chatctl(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """A chat of your own: serve on one machine, join on the others."""

@@ -1,0 +1,138 @@
+"""The command that serves."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chatctl.cli.options import DEFAULT_HOST, DEFAULT_PORT, DataDirectory, data_directory
+from chatctl.text import parse_duration
+
+
+class LogLevel(StrEnum):
+    """What is logged: this and all that is graver."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+def _check_duration(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            parse_duration(value)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    return value
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise typer.BadParameter("must be a number")
+    return value
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(envvar="CHATCTL_HOST", help="Address to listen on; 0.0.0.0 or :: for all.")
+    ] = DEFAULT_HOST,
+    port: Annotated[
+        int, typer.Option(envvar="CHATCTL_PORT", min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = DEFAULT_PORT,
+    data: DataDirectory = None,
+    ephemeral: Annotated[
+        bool,
+        typer.Option(
+            "--ephemeral", envvar="CHATCTL_EPHEMERAL", help="Keep messages in memory only, not in --data."
+        ),
+    ] = False,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATCTL_KEEP",
+            metavar="TIME",
+            show_default="for ever",
+            callback=_check_duration,
+            help="How long messages are kept: 90d, 12h, 30m.",
+        ),
+    ] = None,
+    keep_messages: Annotated[
+        int | None,
+        typer.Option(
+            envvar="CHATCTL_KEEP_MESSAGES",
+            min=1,
+            show_default="all",
+            help="How many messages of each room are kept.",
+        ),
+    ] = None,
+    rate: Annotated[
+        float,
+        typer.Option(
+            envvar="CHATCTL_RATE", min=0, callback=_finite, help="Messages a second from one client; 0: any."
+        ),
+    ] = 10,
+    burst: Annotated[
+        int, typer.Option(envvar="CHATCTL_BURST", min=1, help="Messages at once from one client.")
+    ] = 20,
+    max_clients: Annotated[
+        int, typer.Option(envvar="CHATCTL_MAX_CLIENTS", min=0, help="Connections in all; 0: any.")
+    ] = 20_000,
+    max_per_ip: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATCTL_MAX_PER_IP", min=0, help="Connections from one address but this machine; 0: any."
+        ),
+    ] = 16,
+    motd: Annotated[str, typer.Option(envvar="CHATCTL_MOTD", help="Message for everyone who comes in.")] = "",
+    log_level: Annotated[
+        LogLevel, typer.Option(envvar="CHATCTL_LOG_LEVEL", case_sensitive=False, help="What to log.")
+    ] = LogLevel.info,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", envvar="CHATCTL_LOG_JSON", help="Log as lines of JSON.")
+    ] = False,
+) -> None:
+    """Start a chat server; Ctrl-C stops it."""
+    from chatctl.history.log import Retention
+    from chatctl.server import logs, server
+    from chatctl.server.config import Config
+
+    config = Config(
+        host=host,
+        port=port,
+        rate=rate,
+        burst=burst,
+        max_clients=max_clients,
+        max_per_ip=max_per_ip,
+        motd=motd,
+        data=None if ephemeral else data_directory(data),
+        retention=Retention(parse_duration(keep) if keep else None, keep_messages),
+    )
+
+    def started(host: str, port: int) -> None:
+        _print_address(host, port)
+        _say_what_is_kept(config.data)
+
+    handler = logs.configure(log_level.value, as_json=log_json)
+    try:
+        server.run(config, started)
+    finally:
+        handler.close()
+
+
+def _print_address(host: str, port: int) -> None:
+    typer.echo(f"listening on [{host}]:{port}" if ":" in host else f"listening on {host}:{port}")
+
+
+def _say_what_is_kept(data: Path | None) -> None:
+    import logging
+
+    if data is None:
+        text = "messages are kept in memory, and gone when the server stops"
+    else:
+        text = f"messages are kept in {data}"
+    logging.getLogger("chatctl").info("%s", text)
