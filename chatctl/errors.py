@@ -8,7 +8,8 @@
     ├── FrameError         the peer's bytes are not frames; the connection cannot go on
     ├── DataError          a data directory, or a file of messages, that cannot be used
     ├── ListenError        the server cannot open its port
-    └── ConnectionFailed   the client could not connect, was refused, or lost its server
+    ├── ConnectionFailed   the client could not connect, was refused, or lost its server
+    └── NotInTime          what was waited for did not happen in the time that was given
 
 Data is in attributes, words for people are in ``str()``. Only ``cli`` turns these into exit codes.
 """
@@ -36,12 +37,16 @@ class ChatError(Exception):
 class Refused(ChatError):
     """The server's answer to a frame it will not act on; the connection stays open."""
 
+    exit_code = 4
+
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text, code=code)
 
 
 class StorageError(Refused):
     """The history cannot be written or read right now; nothing was kept of what was to be written."""
+
+    exit_code = 1
 
     def __init__(self, text: str) -> None:
         super().__init__("storage", text)
@@ -77,3 +82,10 @@ class ConnectionFailed(ChatError):
         self.refused = refused
         if refused:
             self.exit_code = 4
+
+
+class NotInTime(ChatError):
+    """What was waited for did not happen in the time that was given."""
+
+    code = "timeout"
+    exit_code = 5

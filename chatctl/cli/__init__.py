@@ -16,6 +16,7 @@ import typer
 import chatctl
 from chatctl.cli import chat, data, server
 from chatctl.errors import ChatError
+from chatctl.text import one_line
 
 PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Chat": {"join": chat.join, "history": chat.history, "search": chat.search},
@@ -54,7 +55,7 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except ChatError as error:
-        typer.echo(f"chatctl: {error}", err=True)
+        typer.echo(f"chatctl: {one_line(str(error))}", err=True)
         raise SystemExit(error.exit_code) from None
 
 

@@ -10,9 +10,10 @@ from datetime import datetime
 from msgspec import Struct
 
 from chatctl.client.access import Access
+from chatctl.client.complaint import complain
 from chatctl.client.connection import ChatClient
 from chatctl.client.render import View
-from chatctl.client.screen import choose_paint, complain
+from chatctl.client.screen import choose_paint
 from chatctl.client.visitor import visit
 from chatctl.errors import ChatError
 from chatctl.framing import encode_all
