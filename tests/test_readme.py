@@ -12,9 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-import typer
 
-from chatctl import cli
+from chatctl.cli.commands import Commands
 from chatctl.commands import COMMANDS
 from tests.helpers import ROOT, SECONDS, environment, running_server
 
@@ -111,9 +110,9 @@ def test_the_installed_package_has_all_its_files(path: str) -> None:
 
 @pytest.mark.parametrize("command", ["serve", "join"])
 def test_every_option_is_in_the_table(command: str) -> None:
-    group = typer.main.get_command(cli.app)
-    params = group.commands[command].params  # type: ignore[attr-defined]  # a group, as it has two commands
-    options = {param.opts[0]: param.envvar for param in params if param.opts[0].startswith("--")}
+    built = Commands().get_command(None, command)
+    assert built is not None
+    options = {param.opts[0]: param.envvar for param in built.params if param.opts[0].startswith("--")}
     section = README.partition(f"## chatctl {command}\n")[2].partition("\n## ")[0]
     table = dict(re.findall(r"^\| `(--[a-z-]+)` \| `(CHATCTL_[A-Z_]+)` \|", section, re.MULTILINE))
     assert table == options

@@ -1,38 +1,29 @@
 """The command line: each command parses, makes one call, and prints. Nothing else exits.
 
-What a command needs is imported when it runs, so that ``--help`` and ``--version`` stay quick. The commands'
-files know no `app`: which there are, and in which panel of the help, is said here.
+What a command needs is imported when it runs, so that the others start quickly.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 import chatctl
-from chatctl.cli import chat, data, server
+from chatctl.cli.commands import Commands
 from chatctl.errors import ChatError
 from chatctl.text import one_line
 
-PANELS: dict[str, dict[str, Callable[..., None]]] = {
-    "Chat": {"join": chat.join, "history": chat.history, "search": chat.search},
-    "Server": {"serve": server.serve},
-    "Data": {"export": data.export, "import": data.import_, "backup": data.backup},
-}
-
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for panel, commands in PANELS.items():
-    for name, command in commands.items():
-        app.command(name, rich_help_panel=panel)(command)
 
 
 def main() -> None:

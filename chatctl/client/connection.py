@@ -284,9 +284,7 @@ class ChatClient:
             Refused: the server does not answer it.
             ConnectionFailed: the connection is over.
         """
-        found = self._ask(AskHistory(room, after, before, since, limit, next(self._numbers)))
-        assert isinstance(found, History)
-        return found
+        return self._ask(AskHistory(room, after, before, since, limit, next(self._numbers)), History)
 
     def search(self, text: str, room: str | None = None, *, limit: int = DEFAULT_PAGE) -> Found:
         """Returns the newest messages, of one room or of all, that hold every word of `text`.
@@ -295,16 +293,17 @@ class ChatClient:
             Refused: the server does not answer it.
             ConnectionFailed: the connection is over.
         """
-        found = self._ask(Search(text, room, limit, next(self._numbers)))
-        assert isinstance(found, Found)
-        return found
+        return self._ask(Search(text, room, limit, next(self._numbers)), Found)
 
-    def _ask(self, frame: AskHistory | Search) -> ServerFrame:
+    def _ask(self, frame: AskHistory | Search, wanted: type[A]) -> A:
         answer: Future[ServerFrame] = Future()
         with self._changed:
             self._add(Item(frame, _encode(frame), frame.n, answer))
         self._flush()
-        return self._wait(answer, None)
+        found = self._wait(answer, None)
+        if not isinstance(found, wanted):
+            raise Refused("bad-frame", "the server answers something else than was asked")
+        return found
 
     def _wait(self, answer: Future[A], timeout: float | None) -> A:
         with self._changed:

@@ -35,7 +35,7 @@ class Handler:
             Interrupted: the command was told to end.
         """
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - the user's own command, and no shell
                 self._command,
                 bufsize=0,  # nothing is left to be written when it is interrupted
                 stdin=subprocess.PIPE,
@@ -55,12 +55,12 @@ class Handler:
 
 
 def _variables(message: Msg | Told) -> dict[bytes, bytes]:
-    in_room = isinstance(message, Msg)
+    room, id_ = (message.room, str(message.id)) if isinstance(message, Msg) else ("", "")
     values = {
         "NAME": message.name,
-        "ROOM": message.room if in_room else "",
+        "ROOM": room,
         "TEXT": message.text,
-        "ID": str(message.id) if in_room else "",
+        "ID": id_,
         "AT": str(message.at),
         "KIND": message.kind,
     }

@@ -11,7 +11,6 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
 
 from chatctl.errors import DataError
 from chatctl.names import check_room
@@ -19,7 +18,7 @@ from chatctl.names import check_room
 RECORD = 256  # bytes: the longest room fits, and blocks are filled without a rest
 MAX_BYTES = 1 << 20
 MAX_ID = 2**53 - 1
-HEAD: dict[str, Any] = {"chatctl": "state", "v": 1}
+HEAD: dict[str, object] = {"chatctl": "state", "v": 1}
 
 
 class StateFile:
@@ -67,7 +66,7 @@ class StateFile:
         self._write(self._records.setdefault(room, len(self._records) + 1), {"room": room, "id": place})
         self.places[room] = place
 
-    def _write(self, number: int, record: dict[str, Any]) -> None:
+    def _write(self, number: int, record: dict[str, object]) -> None:
         data = json.dumps(record, ensure_ascii=False).encode().ljust(RECORD - 1) + b"\n"
         try:
             written = os.pwrite(self._file, data, number * RECORD)
@@ -99,13 +98,14 @@ class StateFile:
         for number, record in enumerate(records, 1):
             self._note_record(number, record)
 
-    def _parse(self, data: bytes) -> Any:
+    def _parse(self, data: bytes) -> object:
         try:
-            return json.loads(data)
+            value: object = json.loads(data)
         except ValueError:
             raise self._foreign() from None
+        return value
 
-    def _note_record(self, number: int, record: Any) -> None:
+    def _note_record(self, number: int, record: object) -> None:
         match record:
             case {"room": str(room), "id": int(place)} if 0 <= place <= MAX_ID and room not in self.places:
                 self.places[check_room(room)] = place
@@ -114,7 +114,9 @@ class StateFile:
                 raise self._foreign()
 
     def _foreign(self) -> DataError:
-        return DataError(f"{self._path} is damaged, or not what --state has written; nothing in it was changed")
+        return DataError(
+            f"{self._path} is damaged, or not what --state has written; nothing in it was changed"
+        )
 
     def _failed(self, what: str, error: OSError) -> DataError:
         return DataError(f"cannot {what} {self._path}: {error.strerror}")

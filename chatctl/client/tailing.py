@@ -10,9 +10,9 @@ from chatctl.client.access import Access
 from chatctl.client.coming_in import come_in
 from chatctl.client.complaint import complain
 from chatctl.client.following import Follower, Start
+from chatctl.client.lookup import Since
 from chatctl.client.output import Output
 from chatctl.client.signals import Interrupted
-from chatctl.client.lookup import Since
 from chatctl.client.state_file import StateFile
 from chatctl.messages import MAX_BACKLOG, Gap, Msg
 
@@ -74,7 +74,9 @@ def _following(
     """Yields who follows the rooms, and what ends that."""
     with _kept(state) as (places, note), come_in(access, {}, backlog=MAX_BACKLOG) as client:
         follower = Follower(client, note)
-        follower.enter({room: Start(Since(after=places[room])) if room in places else start for room in rooms})
+        follower.enter(
+            {room: Start(Since(after=places[room])) if room in places else start for room in rooms}
+        )
         yield follower, client.close
 
 
