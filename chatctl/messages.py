@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 VERSION = 1
 LOBBY = "lobby"
@@ -113,6 +113,20 @@ class Who(Frame, tag="who"):
     n: Whole | None = None
 
 
+class SetAway(Frame, tag="away"):
+    """The client is away, and what it says of that; empty: it is back."""
+
+    text: str = ""
+    n: Whole | None = None
+
+
+class Whois(Frame, tag="whois"):
+    """Asks about one person."""
+
+    name: str
+    n: Whole | None = None
+
+
 class ListRooms(Frame, tag="list"):
     """Asks which rooms there are."""
 
@@ -167,6 +181,8 @@ ClientFrame = (
     | Rename
     | SetTopic
     | Who
+    | SetAway
+    | Whois
     | ListRooms
     | AskHistory
     | Search
@@ -279,11 +295,32 @@ class Topic(Frame, tag="topic"):
 
 
 class Members(Frame, tag="members", kw_only=True, gc=True):
-    """The answer to ``who``."""
+    """The answer to ``who``; ``away``: those of ``names`` who are."""
 
     names: list[str]
     count: int
     room: str | None = None
+    away: list[str] = field(default_factory=list)
+    re: Whole | None = None
+
+
+class Away(Frame, tag="away"):
+    """Someone is away, and what they say of that; empty: they are back."""
+
+    name: str
+    text: str
+    re: Whole | None = None
+
+
+class User(Frame, tag="user", kw_only=True, gc=True):
+    """The answer to ``whois``: when they came in, and the seconds since they said something."""
+
+    name: str
+    rooms: list[str]
+    at: int
+    idle: int
+    away: str | None = None
+    agent: str | None = None
     re: Whole | None = None
 
 
@@ -363,6 +400,8 @@ ServerFrame = (
     | Renamed
     | Topic
     | Members
+    | Away
+    | User
     | Rooms
     | History
     | Found

@@ -510,7 +510,7 @@ def test_a_backup_replaces_nothing_unless_it_is_told_to(tmp_path: Path) -> None:
 
 def test_a_file_that_comes_in_between_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "copy.db"
-    with pytest.raises(DataError, match="--force"), whole_file(path, replace=False) as part:
+    with pytest.raises(DataError, match="choose another name"), whole_file(path, replace=False) as part:
         part.write_text("new")
         path.write_text("mine")
     assert path.read_text() == "mine"

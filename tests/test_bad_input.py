@@ -310,7 +310,9 @@ def test_a_string_that_does_not_end_costs_little(server: RunningServer) -> None:
     assert server.cpu() - before < 4
 
 
-@pytest.mark.parametrize(("t", "key"), [("rename", "name"), ("join", "room"), ("tell", "to")])
+@pytest.mark.parametrize(
+    ("t", "key"), [("rename", "name"), ("join", "room"), ("tell", "to"), ("whois", "name")]
+)
 def test_a_name_of_a_thousand_marks_costs_little(
     server: RunningServer, client: RawClient, t: str, key: str
 ) -> None:
@@ -416,6 +418,12 @@ WRONG_TYPES: list[Frame] = [
     {"t": "rename", "name": 1},
     {"t": "topic", "room": "lobby", "text": 0},
     {"t": "who", "room": 3},
+    {"t": "away", "text": 1},
+    {"t": "away", "text": None},
+    {"t": "away", "text": ["a"]},
+    {"t": "whois"},
+    {"t": "whois", "name": None},
+    {"t": "whois", "name": ["a"]},
 ]
 
 
@@ -465,6 +473,8 @@ def test_a_hello_with_a_key_of_the_wrong_type_is_refused(server: RunningServer, 
         ({"t": "join", "room": SURROGATE}, "bad-room"),
         ({"t": "part", "room": SURROGATE}, "bad-room"),
         ({"t": "who", "room": SURROGATE}, "bad-room"),
+        ({"t": "away", "text": SURROGATE}, "bad-text"),
+        ({"t": "whois", "name": SURROGATE}, "no-such-user"),
         ({"t": "rename", "name": SURROGATE}, "bad-name"),
         ({"t": SURROGATE}, "unknown-type"),
     ],
@@ -585,7 +595,9 @@ def test_a_name_that_is_the_same_or_looks_alike_is_taken(
 # The handshake
 
 
-@pytest.mark.parametrize("t", ["say", "tell", "join", "rename", "who", "list", "ping", "pong", "bye"])
+@pytest.mark.parametrize(
+    "t", ["say", "tell", "join", "rename", "who", "whois", "away", "list", "ping", "pong", "bye"]
+)
 def test_the_first_frame_must_be_a_hello(server: RunningServer, t: str) -> None:
     with server.raw() as client:
         frames = end_of(client, encode(t, text="a", to="b", room="lobby", name="c", n=5))
@@ -612,7 +624,7 @@ def test_an_unknown_type_is_answered_and_the_connection_stays_open(client: RawCl
 
 
 def test_frames_only_the_server_sends_are_unknown(client: RawClient) -> None:
-    for t in ("welcome", "msg", "ack", "error", "Say", "SAY", ""):
+    for t in ("welcome", "msg", "ack", "user", "error", "Say", "SAY", ""):
         assert_error(answers(client, encode(t, n=1)), "unknown-type", re=1)
 
 

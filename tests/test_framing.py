@@ -28,18 +28,22 @@ from chatctl.messages import (
     MAX_DEPTH,
     MAX_SERVER_FRAME,
     Ack,
+    Away,
     ClientFrame,
     Error,
     Frame,
     Hello,
     Leave,
     ListRooms,
+    Members,
     Msg,
     Ping,
     Pong,
     Say,
     ServerFrame,
+    SetAway,
     SetTopic,
+    User,
 )
 
 thorough = settings(deadline=None, database=None)
@@ -200,12 +204,12 @@ def test_the_types_are_those_of_the_contract() -> None:
         return {struct.__struct_config__.tag for struct in types}
 
     assert tags(CLIENT_TYPES) == {
-        *("hello", "say", "tell", "join", "part", "rename", "topic", "who", "list", "history", "search"),
-        *("ping", "pong", "bye"),
+        *("hello", "say", "tell", "join", "part", "rename", "topic", "who", "away", "whois", "list"),
+        *("history", "search", "ping", "pong", "bye"),
     }
     assert tags(SERVER_TYPES) == {
-        *("welcome", "room", "msg", "ack", "told", "presence", "renamed", "topic", "members", "rooms"),
-        *("history", "found", "gap", "notice", "error", "ping", "pong", "bye"),
+        *("welcome", "room", "msg", "ack", "told", "presence", "renamed", "topic", "members", "away"),
+        *("user", "rooms", "history", "found", "gap", "notice", "error", "ping", "pong", "bye"),
     }
 
 
@@ -218,6 +222,12 @@ def test_the_types_are_those_of_the_contract() -> None:
         ),
         (Ack(nonce="x", at=1), '{"t":"ack","nonce":"x","at":1}'),
         (Pong(re=4), '{"t":"pong","re":4}'),
+        (Away("ann", "", 4), '{"t":"away","name":"ann","text":"","re":4}'),
+        (Members(names=["ann"], count=1), '{"t":"members","names":["ann"],"count":1}'),
+        (
+            User(name="ann", rooms=[], at=1, idle=0),
+            '{"t":"user","name":"ann","rooms":[],"at":1,"idle":0}',
+        ),
         (
             Error(code="internal", text="é", fatal=True),
             '{"t":"error","code":"internal","text":"é","fatal":true}',
@@ -251,6 +261,8 @@ def test_no_frames_are_no_bytes() -> None:
         ('{"t":"ping","n":-9007199254740991}', Ping(-(2**53) + 1)),
         ('{"t":"pong","re":1}', Pong(re=1)),
         ('{"t":"list"}', ListRooms()),
+        ('{"t":"away"}', SetAway()),
+        ('{"t":"away","text":"lunch","n":2}', SetAway("lunch", 2)),
         ('{"t":"bye"}', Leave()),
         # Of a key that comes twice the last one counts, also where the first one is wrong.
         ('{"t":"say","text":"a","text":"b"}', Say("b")),

@@ -14,6 +14,7 @@ from chatctl.history.memory import MemoryLog
 from chatctl.messages import (
     LOBBY,
     MAX_SERVER_FRAME,
+    Away,
     Frame,
     Members,
     RoomLine,
@@ -21,9 +22,18 @@ from chatctl.messages import (
     ServerFrame,
     Told,
     Topic,
+    User,
+    Whois,
 )
-from chatctl.server.hub import MAX_NAMES_LISTED, MAX_ROOMS, Hub
-from chatctl.server.room import Member, PostSet, Room
+from chatctl.server.hub import (
+    MAX_AWAY_LISTED,
+    MAX_NAMES_LISTED,
+    MAX_ROOMS,
+    MAX_ROOMS_LISTED,
+    Hub,
+    Person,
+)
+from chatctl.server.room import PostSet, Room
 from tests.helpers import SECONDS
 
 
@@ -41,7 +51,10 @@ class Guest:
     """A member that keeps what it is sent."""
 
     def __init__(self) -> None:
-        self.name = self.author = ""
+        self.name = self.author = self.away = self.agent = ""
+        self.at = 0
+        self.rooms: dict[str, Room] = {}
+        self.quiet = 0.0
         self.encode: Callable[[Iterable[Frame]], bytes] = encode_all
         self.sent: list[bytes] = []
 
@@ -50,6 +63,9 @@ class Guest:
 
     def caught_up(self) -> bool:
         return True
+
+    def idle(self) -> float:
+        return self.quiet
 
     def frames(self) -> list[ServerFrame]:
         got = server_frames().feed(b"".join(self.sent))
@@ -78,7 +94,7 @@ def come(hub: Hub, name: str) -> Guest:
     return guest
 
 
-def refusal(hub: Hub, member: Member, name: str) -> str | None:
+def refusal(hub: Hub, member: Person, name: str) -> str | None:
     """Returns the code with which `name` is refused to `member`, if it is."""
     try:
         hub.claim(member, name)
@@ -310,16 +326,69 @@ def test_who(hub: Hub) -> None:
     assert hub.who(None, None).names == ["bob"]
 
 
+def test_who_tells_who_is_away(hub: Hub) -> None:
+    ann, bob, eve = (come(hub, name) for name in ("ann", "bob", "eve"))
+    for guest in (ann, bob):
+        assert hub.open_room("tea").enter(guest, None, 0, None)
+    bob.away, eve.away = "lunch", "asleep"
+    assert hub.who(None, 1).away == ["bob", "eve"]
+    assert hub.who("tea", 2) == Members(names=["ann", "bob"], count=2, room="tea", away=["bob"], re=2)
+    bob.away = ""
+    assert hub.who("tea", 3).away == []
+    assert b"away" not in encode(hub.who("tea", 3))
+
+
 def test_who_is_cut_and_the_count_is_not(hub: Hub) -> None:
     tea = hub.open_room("tea")
     longest = "\U00010428" * 27  # each takes four bytes
     for number in range(MAX_NAMES_LISTED + 1):
-        assert tea.enter(come(hub, f"{longest}{number:05d}"), None, 0, None)
+        guest = come(hub, f"{longest}{number:05d}")
+        guest.away = "lunch"
+        assert tea.enter(guest, None, 0, None)
     for answer in (hub.who(None, 1), hub.who("tea", 1)):
         assert answer.count == MAX_NAMES_LISTED + 1
         assert len(answer.names) == MAX_NAMES_LISTED
         assert answer.names[0] == f"{longest}00000"
+        assert answer.away == answer.names[:MAX_AWAY_LISTED]
         assert len(encode(answer)) <= MAX_SERVER_FRAME
+
+
+def test_whois(hub: Hub, clock: Clock) -> None:
+    come(hub, "Bob")
+    assert hub.whois(Whois("bob", 1)) == User(name="Bob", rooms=[], at=1_000_000_250, idle=0, re=1)
+    clock.now += 7
+    ann = come(hub, "ann")
+    for name in ("tea", LOBBY):
+        ann.rooms[name] = hub.open_room(name)
+    ann.quiet, ann.away, ann.agent = 61.9, "lunch", "test/1"
+    assert hub.whois(Whois("ANN")) == User(
+        name="ann", rooms=["tea", LOBBY], at=1_000_007_250, idle=61, away="lunch", agent="test/1"
+    )
+
+
+def test_when_someone_came_in_is_kept_with_another_name(hub: Hub, clock: Clock) -> None:
+    ann = come(hub, "ann")
+    clock.now += 7
+    hub.claim(ann, "anna")
+    assert hub.whois(Whois("anna")).at == 1_000_000_250
+    hub.release(ann)
+    hub.claim(ann, "ann")
+    assert hub.whois(Whois("ann")).at == 1_000_007_250
+
+
+def test_whois_shows_some_of_many_rooms(hub: Hub) -> None:
+    ann = come(hub, "ann")
+    for number in range(MAX_ROOMS_LISTED + 1):
+        ann.rooms[f"room-{number}"] = hub.open_room(f"room-{number}")
+    assert hub.whois(Whois("ann")).rooms == [f"room-{number}" for number in range(MAX_ROOMS_LISTED)]
+
+
+@pytest.mark.parametrize("name", ["eve", "", "a", "ann ", "\ud800"])
+def test_whois_nobody(hub: Hub, name: str) -> None:
+    come(hub, "ann")
+    with pytest.raises(Refused) as refused:
+        hub.whois(Whois(name, 3))
+    assert refused.value.code == "no-such-user"
 
 
 def test_the_list_of_rooms(hub: Hub) -> None:
@@ -402,6 +471,21 @@ def test_tell(hub: Hub, clock: Clock) -> None:
     assert ann.sent == []
     assert hub.tell(ann, "ann", "note", "text", None)
     assert len(ann.frames()) == 1
+
+
+def test_whoever_tells_something_to_someone_away_is_told_so(hub: Hub) -> None:
+    ann, bob = come(hub, "ann"), come(hub, "Bob")
+    bob.away = "lunch"
+    hub.tell(ann, "bob", "psst", "text", "n")
+    assert ann.frames() == [Away("Bob", "lunch")]
+    hub.tell(ann, "bob", "psst", "text", "n")  # a repeat
+    assert ann.sent == []
+    hub.tell(ann, "bob", "psst", "text", None)
+    assert ann.frames() == [Away("Bob", "lunch")]
+    bob.away = ""
+    hub.tell(ann, "bob", "psst", "text", None)
+    assert ann.sent == []
+    assert len(bob.frames()) == 3
 
 
 @pytest.mark.parametrize("to", ["eve", "", "b", "b\u043eb", "bob ", "\ud800"])

@@ -58,6 +58,7 @@ class Guest:
     def __init__(self, name: str, dialect: Callable[[Iterable[Frame]], bytes] = encode_all) -> None:
         self.name = name
         self.author = fold(name)
+        self.away = ""
         self.encode = dialect
         self.sent: list[bytes] = []
         self.reads = True
@@ -441,8 +442,8 @@ def test_the_room_and_the_backlog(room: Room) -> None:
     )
     assert plain(replay) == [message(2, "ann", "b"), message(3, "ann", "c")]
     assert room.count == 3
-    assert room.names(10) == ["ann", "bob", "eve"]
-    assert room.names(2) == ["ann", "bob"]
+    assert [member.name for member in room.members(10)] == ["ann", "bob", "eve"]
+    assert [member.name for member in room.members(2)] == ["ann", "bob"]
 
 
 @pytest.mark.parametrize(
@@ -753,7 +754,7 @@ def test_who_is_cut_off_in_a_long_replay_never_came_in(log: Log) -> None:
     assert not room.enter(eve, 0, 0, None)
     assert len(of_type(eve.frames(), Msg)) == REPLAY_MESSAGES
     room.leave(eve)
-    assert room.names(10) == ["ann"]
+    assert room.members(10) == [ann]
     assert ann.sent == []
 
 
@@ -915,7 +916,7 @@ def test_whoever_keeps_a_list_of_the_members_has_it_right(steps: list[tuple[str,
                 inside[name] = Guest(name)
                 assert room.enter(inside[name], None, 0, None)
         members = {*inside, *(watcher.name for watcher in watchers)}
-        assert set(room.names(100)) == members
+        assert {member.name for member in room.members(100)} == members
         for watcher in watchers:
             assert watcher.watch() == len(members)
             assert watcher.names == members
@@ -938,7 +939,7 @@ def test_a_new_name_is_told_once(room: Room, log: Log) -> None:
     assert bob.frames() == [Renamed("ann", "anna")]
     assert eve.frames() == [Renamed("ann", "anna")]
     assert ann.sent == []  # is answered by its session
-    assert room.names(1) == ["anna"]
+    assert room.members(1) == [ann]
 
 
 def test_who_comes_to_a_large_room_and_takes_another_name(room: Room) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -306,6 +308,97 @@ def test_who_and_list(pair: tuple[RawClient, RawClient, str]) -> None:
     rooms = {line["room"]: line for line in ann.expect("rooms", re=4)["rooms"]}
     assert rooms[room] == {"room": room, "count": 2, "topic": "", "last": 0}
     assert "lobby" in rooms
+
+
+def test_away_is_told_to_those_who_ask_or_tell(pair: tuple[RawClient, RawClient, str]) -> None:
+    ann, bob, room = pair
+    bob.send("away", text="lunch", n=1)
+    assert bob.settle() == [{"t": "away", "name": "b" + room, "text": "lunch", "re": 1}]
+    assert ann.settle() == []
+    ann.send("who", room=room)
+    assert ann.expect("members")["away"] == ["b" + room]
+    ann.send("tell", to="B" + room, text="psst", nonce="n", n=2)
+    away, ack = ann.settle()
+    assert away == {"t": "away", "name": "b" + room, "text": "lunch"}
+    assert (ack["t"], ack["re"]) == ("ack", 2)
+    for keys in ({}, {"text": ""}):
+        bob.send("away", **keys)
+        bob.expect("away", text="")
+    ann.send("who", room=room)
+    assert "away" not in ann.expect("members")
+    ann.send("tell", to="b" + room, text="psst", nonce="m")
+    assert [frame["t"] for frame in ann.settle()] == ["ack"]
+    assert [frame["t"] for frame in bob.settle()] == ["told"]
+
+
+@pytest.mark.parametrize("text", ["x" * 401, "ü" * 201, "\x1b[2J", "\r", "\x9b", "\ud800"])
+def test_what_cannot_be_said_of_being_away(pair: tuple[RawClient, RawClient, str], text: str) -> None:
+    ann, bob, room = pair
+    bob.send("away", text="x" * 400)
+    bob.send("away", text=text, n=3)
+    bob.expect_error("bad-text", re=3)
+    ann.send("whois", name="b" + room)
+    assert ann.expect("user")["away"] == "x" * 400
+
+
+def test_away_is_kept_with_another_name_and_ends_with_the_session(server: RunningServer) -> None:
+    with server.raw() as first, server.client("asker", rooms={}) as asker:
+        secret = first.hello("walker", rooms={})["session"]
+        first.send("away", text="lunch")
+        first.send("rename", name="runner")
+        first.settle()
+        asker.send("whois", name="runner")
+        assert asker.expect("user")["away"] == "lunch"
+        with server.client("walker", rooms={}, resume=secret) as again:
+            again.settle()
+            asker.send("whois", name="runner")
+            assert "away" not in asker.expect("user")
+
+
+def test_whois(server: RunningServer) -> None:
+    hostile = "te\x1b[2J\ud800" + "\u202e" * 100
+    with server.client("one", rooms={"b-room": None, "a-room": None}, agent=hostile) as one:
+        one.send("whois", name="ONE", n=4)
+        user = one.expect("user", name="one", rooms=["b-room", "a-room"], re=4)
+        assert user["agent"].startswith("te\\x1b[2J\\ud800\\u202e")
+        assert len(user["agent"]) == 64
+        assert abs(user["at"] / 1000 - time.time()) < 60
+        assert "away" not in user
+        assert set(user) == {"t", "name", "rooms", "at", "idle", "agent", "re"}
+        one.send("part", room="b-room")
+        one.send("whois", name="one")
+        assert one.expect("user")["rooms"] == ["a-room"]
+        one.send("whois", name="nobody-here", n=5)
+        one.expect_error("no-such-user", re=5)
+
+
+def test_idle_counts_from_what_was_said_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = 0.0
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later)
+    monkeypatch.setattr("chatctl.server.session.time", clock)
+    running = Server(Config(port=0, rate=0), MemoryLog())
+    running.start()
+    with RawClient(*running.address) as ann, RawClient(*running.address) as bob:
+        ann.hello("ann")
+        bob.hello("bob", agent="")
+
+        def idle() -> int:
+            ann.send("whois", name="bob")
+            seconds = ann.expect("user")["idle"]
+            assert isinstance(seconds, int)
+            return seconds
+
+        for frame in ({"t": "say", "text": "hi"}, {"t": "tell", "to": "ann", "text": "hi"}):
+            before = idle()
+            later += 1000
+            bob.send("who")
+            bob.send("pong")
+            bob.settle()
+            assert idle() >= before + 1000
+            bob.send(**frame)
+            bob.settle()
+            assert idle() < 1000
+    running.stop()
 
 
 def test_a_room_nobody_used_is_gone_when_it_is_empty(server: RunningServer) -> None:

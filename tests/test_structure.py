@@ -17,6 +17,9 @@ BASE = ["errors"]
 WORDS = [*BASE, "messages", "names", "text"]
 WIRE = [*WORDS, "framing", "commands", "invite"]
 STORE = [*WIRE, "history", "server.access"]
+FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
+    f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
+]
 # Module or folder, and what of the package it may import. A folder may always import what is in it; what is
 # not named here, like cli, may import anything but cli.
 LAYERS: dict[str, list[str]] = {
@@ -29,6 +32,7 @@ LAYERS: dict[str, list[str]] = {
     "commands": WORDS,
     "invite": WORDS,
     "history": WIRE,
+    **{module: [*WIRE, *FORMATS] for module in FORMATS},
     "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
     "server.access": WIRE,
     "server.dialects": STORE,
@@ -36,6 +40,7 @@ LAYERS: dict[str, list[str]] = {
     "server.hub": [*STORE, "server.room"],
     "server": [*STORE, "", "server"],
     "client": [*WIRE, "", "client"],
+    "client.exporting": [*WIRE, "client", *FORMATS],
 }
 NETWORK = {"socket", "ssl", "selectors", "select", "asyncio"}
 WORLD = {*NETWORK, "os", "sys", "threading", "subprocess", "multiprocessing", "signal", "time", "logging"}
@@ -46,8 +51,7 @@ NO_IMPORTS: dict[str, set[str]] = {
     "server.access": NETWORK,
     "history": NETWORK,
     "archive": NETWORK,
-    **dict.fromkeys(["archive.jsonl", "archive.plain", "archive.markdown", "archive.page"], WORLD),
-    "archive.links": WORLD,
+    **dict.fromkeys(set(FORMATS) - {"archive.moments", "archive.output"}, WORLD),
     **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
 }
 MAY_EXIT = {"cli", "__main__"}

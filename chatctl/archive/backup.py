@@ -6,9 +6,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from chatctl.archive.output import spare_history, whole_file
+from chatctl.archive.output import FORCE, whole_file
 from chatctl.archive.progress import progress
 from chatctl.archive.snapshot import open_history
+from chatctl.archive.spared import spare_history
 from chatctl.errors import DataError
 from chatctl.history.database import explain
 from chatctl.text import one_line
@@ -28,7 +29,7 @@ def backup(directory: Path, path: Path, *, force: bool = False) -> None:
         DataError: in one line, why there is no copy.
     """
     spare_history(path, directory)
-    with open_history(directory) as history, whole_file(path, replace=force) as part:
+    with open_history(directory) as history, whole_file(path, replace=force, advice=FORCE) as part:
         try:
             with closing(sqlite3.connect(part, isolation_level=None)) as copy:
                 _copy(history.connection, copy)

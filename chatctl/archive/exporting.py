@@ -6,21 +6,15 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from chatctl.archive import jsonl, markdown, page, plain
-from chatctl.archive.output import output, spare_history
+from chatctl.archive.formats import FORMATS, format_of
+from chatctl.archive.output import output
 from chatctl.archive.progress import progress
 from chatctl.archive.snapshot import Snapshot, open_history
+from chatctl.archive.spared import spare_history
 from chatctl.errors import DataError
 from chatctl.history.rows import RoomLog
 from chatctl.names import check_room
 
-FORMATS: dict[str, Callable[[Snapshot], Iterator[bytes]]] = {
-    "jsonl": jsonl.write,
-    "markdown": markdown.write,
-    "html": page.write,
-    "text": plain.write,
-}
-SUFFIXES = {".jsonl": "jsonl", ".md": "markdown", ".html": "html", ".txt": "text"}
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 
@@ -41,7 +35,7 @@ def export(directory: Path, path: Path | None, format_: str | None = None, room:
         Refused: there can be no room of that name.
     """
     spare_history(path, directory)
-    write = FORMATS[format_ or (SUFFIXES.get(path.suffix.lower()) if path else None) or "jsonl"]
+    write = FORMATS[format_ or format_of(path)]
     with open_history(directory) as history:
         if room is not None:
             history.rooms = _only(history, check_room(room), directory)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
+from chatctl.archive.accepted import check_at, check_message
 from chatctl.archive.progress import progress
 from chatctl.errors import ChatError, DataError
 from chatctl.framing import Fault, Language
@@ -24,14 +25,13 @@ from chatctl.history.database import FILE, damaged, explain, open_database
 from chatctl.history.directory import DirectoryLock
 from chatctl.history.journal import Journal, move_all
 from chatctl.history.rows import MAX_ID, RoomLog, Row, load_rooms, to_row
-from chatctl.messages import MAX_NONCE, MAX_SERVER_FRAME, Gap, Msg, Topic
+from chatctl.messages import MAX_SERVER_FRAME, Gap, Msg, Topic
 from chatctl.names import check_name, check_room
 from chatctl.text import MAX_TOPIC, check_text, one_line
 
 MAX_LINE = MAX_SERVER_FRAME  # bytes, the line end included
 MAX_ROOMS = 10_000  # as many as a server makes
 LAST_ID = MAX_ID // 2  # so that a room does not run out of ids, whatever is imported into it
-MAX_AT = 253_402_300_799_999  # milliseconds: the end of the year 9999
 BATCH = 5_000  # messages that are written, or indexed, at a time
 SHOWN_LINES = 1_000  # after which the progress is shown anew
 
@@ -211,7 +211,7 @@ class _Importer:
         name = check_name(topic.name)
         if topic.text:
             check_text(topic.text, MAX_TOPIC)
-        _check_at(topic.at)
+        check_at(topic.at)
         if room.topic is None or room.topic.at < topic.at:
             room.topic = topic
             self._connection.execute(_SET_TOPIC, (topic.text, name, topic.at, room.number))
@@ -220,13 +220,10 @@ class _Importer:
 
     def _take_message(self, message: Msg) -> None:
         opened = self._room(message.room)
-        name = check_name(message.name)
-        check_text(message.text)
-        _check_at(message.at)
-        _check_nonce(message.nonce)
+        message = check_message(message)
         self._check_place(opened, message.id)
         room = opened.room
-        row = to_row(structs.replace(message, name=name), room.number)
+        row = to_row(message, room.number)
         if message.id > room.last:
             self._append(row)
             room.last = message.id
@@ -287,19 +284,3 @@ def _missing(room: RoomLog, id_: int) -> str:
         return f"#{room.name} begins with {id_}, and no gap says what was before"
     missing = f"{room.last + 1}" if id_ == room.last + 2 else f"{room.last + 1} to {id_ - 1}"
     return f"#{room.name} {missing} would be missing"
-
-
-def _check_at(at: int) -> None:
-    if not 0 <= at <= MAX_AT:
-        raise DataError(f"a time has 0 to {MAX_AT} milliseconds")
-
-
-def _check_nonce(nonce: str | None) -> None:
-    if nonce is None:
-        return
-    try:
-        size = len(nonce.encode())
-    except UnicodeEncodeError:
-        raise DataError("a nonce cannot hold lone surrogates") from None
-    if size > MAX_NONCE:
-        raise DataError(f"a nonce has at most {MAX_NONCE} bytes")

@@ -1,7 +1,7 @@
 r"""The format that can be imported again: frames of the protocol, one a line (PROTOCOL.md).
 
-Room by room: a ``gap``, if its first messages are no longer kept, a ``topic``, if it was ever set, and a
-``msg`` for each message. Characters that could act on a terminal are written as JSON escapes.
+Room by room: a ``gap``, if its first messages are no longer kept, a ``topic``, if it was ever set and who did
+is known, and a ``msg`` for each message. Characters that could act on a terminal are written as JSON escapes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from chatctl.archive.snapshot import Snapshot
+from chatctl.archive.source import R, Source
 from chatctl.framing import encode, encode_all
 from chatctl.messages import Gap
 
@@ -19,12 +19,12 @@ _UNSHOWN = re.compile(
 )
 
 
-def write(history: Snapshot) -> Iterator[bytes]:
+def write(history: Source[R]) -> Iterator[bytes]:
     """Yields the file, piece by piece."""
     for room in history.rooms:
         if room.oldest > 1:
             yield encode(Gap(room.name, 0, room.oldest))
-        if room.topic is not None:
+        if room.topic is not None and room.topic.name:  # Else it could not be imported.
             yield _shown(encode(room.topic))
         for messages in history.messages(room):
             yield _shown(encode_all(messages))

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 
 from chatctl.archive.links import split_links
 from chatctl.archive.moments import moment, zone
-from chatctl.archive.snapshot import Snapshot
-from chatctl.history.rows import RoomLog
+from chatctl.archive.source import R, Room, Source
 from chatctl.messages import Msg
 from chatctl.text import one_line, visible
 
@@ -24,7 +23,7 @@ _SPACE = "&nbsp;"
 _INDENTS = str.maketrans({" ": _SPACE, "\t": _SPACE * 4})
 
 
-def write(history: Snapshot) -> Iterator[bytes]:
+def write(history: Source[R]) -> Iterator[bytes]:
     """Yields the file, piece by piece."""
     yield f"Times are in {_line(one_line(zone()))}.\n".encode()
     for room in history.rooms:
@@ -41,7 +40,7 @@ def write(history: Snapshot) -> Iterator[bytes]:
             yield "".join(parts).encode()
 
 
-def _head(room: RoomLog) -> str:
+def _head(room: Room) -> str:
     label = f"\\#{_line(one_line(room.name))}"
     head = f"\n# {label}\n"
     if room.topic is not None and room.topic.text:

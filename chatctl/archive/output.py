@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chatctl.errors import DataError
-from chatctl.history.database import FILE
-from chatctl.history.directory import LOCK
 from chatctl.text import one_line
 
-_LIVE = {LOCK, *(f"{FILE}{suffix}" for suffix in ("", "-wal", "-shm", "-journal"))}
+FORCE = "choose another name, or --force"
 
 
 @contextmanager
@@ -56,10 +54,15 @@ def _stream(path: Path | None) -> Iterator[Callable[[bytes], None]]:
 
 
 @contextmanager
-def whole_file(path: Path, *, replace: bool) -> Iterator[Path]:
+def whole_file(path: Path, *, replace: bool, advice: str = "choose another name") -> Iterator[Path]:
     """Gives the path of an empty file, which becomes `path` when all went well, and is gone if not.
 
     Only this user may read it. What else is made in the directory in which it is goes away too.
+
+    Args:
+        path: of the file.
+        replace: it may be there already.
+        advice: what to do if it is and may not.
 
     Raises:
         DataError: in one line, why it cannot be written; `path` is there, and not to be replaced.
@@ -67,35 +70,22 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[Path]:
     path = Path(os.path.realpath(path))
     where = one_line(str(path))
     with _told(where):
-        _refuse(path, replace)
+        _refuse(path, replace, advice)
         with tempfile.TemporaryDirectory(prefix=".chatctl-", dir=path.parent) as made:
             part = Path(made, "part")
             part.touch(0o600)
             yield part
             _synchronize(part)
-            _refuse(path, replace)
+            _refuse(path, replace, advice)
             part.replace(path)
             _synchronize(path.parent)
 
 
-def _refuse(path: Path, replace: bool) -> None:
+def _refuse(path: Path, replace: bool, advice: str) -> None:
     if path.exists() and not path.is_file():
         raise DataError(f"cannot write {one_line(str(path))}: that is no file")
     if path.exists() and not replace:
-        raise DataError(f"{one_line(str(path))} is there already: choose another name, or --force")
-
-
-def spare_history(path: Path | None, directory: Path) -> None:
-    """Refuses a `path` that is one of the files in which the history itself is kept.
-
-    Raises:
-        DataError: it is.
-    """
-    if path is None:
-        return
-    live = {os.path.realpath(directory / name) for name in _LIVE}
-    if os.path.realpath(path) in live:
-        raise DataError(f"{one_line(str(path))} is the history itself: choose another name")
+        raise DataError(f"{one_line(str(path))} is there already: {advice}")
 
 
 def _synchronize(path: Path) -> None:

@@ -7,14 +7,13 @@ It is pleasant on a phone and on a desktop, by day and by night; every message h
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from urllib.parse import quote
 
 from chatctl.archive.links import split_links
 from chatctl.archive.moments import Moment, moment, zone
-from chatctl.archive.snapshot import Snapshot
-from chatctl.history.rows import RoomLog
+from chatctl.archive.source import R, Room, Source
 from chatctl.messages import Msg
 from chatctl.names import fold
 from chatctl.text import one_line, visible
@@ -57,7 +56,7 @@ a{color:var(--link)}
 """
 
 
-def write(history: Snapshot) -> Iterator[bytes]:
+def write(history: Source[R]) -> Iterator[bytes]:
     """Yields the file, piece by piece."""
     yield _top(history.rooms).encode()
     for room in history.rooms:
@@ -79,7 +78,7 @@ def write(history: Snapshot) -> Iterator[bytes]:
 # The page
 
 
-def _top(rooms: list[RoomLog]) -> str:
+def _top(rooms: Sequence[Room]) -> str:
     title = _label(rooms[0]) if len(rooms) == 1 else "Chat history"
     contents = _contents(rooms) if len(rooms) > 1 else ""
     return f"""<!DOCTYPE html>
@@ -104,7 +103,7 @@ def _colours(colours: tuple[str, ...]) -> str:
     return "".join(f".c{number}{{color:{colour}}}" for number, colour in enumerate(colours))
 
 
-def _contents(rooms: list[RoomLog]) -> str:
+def _contents(rooms: Sequence[Room]) -> str:
     lines = (
         f'<li><a href="#{quote(_anchor(room))}"><bdi>{_label(room)}</bdi></a>'
         f' <span class="note">{room.count}</span></li>\n'
@@ -113,16 +112,16 @@ def _contents(rooms: list[RoomLog]) -> str:
     return f"<nav>\n<ul>\n{''.join(lines)}</ul>\n</nav>\n"
 
 
-def _anchor(room: RoomLog) -> str:
+def _anchor(room: Room) -> str:
     # No name has a colon: this is no message's address.
     return f"room:{room.name}"
 
 
-def _label(room: RoomLog) -> str:
+def _label(room: Room) -> str:
     return escape(f"#{one_line(room.name)}")
 
 
-def _head(room: RoomLog) -> str:
+def _head(room: Room) -> str:
     head = f'<section>\n<h2 id="{escape(_anchor(room))}"><bdi>{_label(room)}</bdi></h2>\n'
     if room.topic is not None and room.topic.text:
         head += f'<p class="note" dir="auto">{_linked(one_line(room.topic.text))}</p>\n'

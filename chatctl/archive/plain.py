@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chatctl.archive.moments import moment, zone
-from chatctl.archive.snapshot import Snapshot
-from chatctl.history.rows import RoomLog
+from chatctl.archive.source import R, Room, Source
 from chatctl.messages import Msg
 from chatctl.text import one_line, visible
 
 
-def write(history: Snapshot) -> Iterator[bytes]:
+def write(history: Source[R]) -> Iterator[bytes]:
     """Yields the file, piece by piece."""
     yield f"— times are in {one_line(zone())}\n".encode()
     for room in history.rooms:
@@ -20,7 +19,7 @@ def write(history: Snapshot) -> Iterator[bytes]:
             yield "".join(map(_lines, messages)).encode()
 
 
-def _head(room: RoomLog) -> str:
+def _head(room: Room) -> str:
     label = f"#{one_line(room.name)}"
     head = f"\n— {label}"
     if room.topic is not None and room.topic.text:

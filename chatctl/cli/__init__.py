@@ -15,6 +15,7 @@ import typer
 import chatctl
 from chatctl.cli.commands import Commands
 from chatctl.errors import ChatError
+from chatctl.text import one_line
 
 app = typer.Typer(
     cls=Commands,
@@ -45,7 +46,7 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except ChatError as error:
-        typer.echo(f"chatctl: {error}", err=True)
+        typer.echo(f"chatctl: {one_line(str(error))}", err=True)
         raise SystemExit(error.exit_code) from None
 
 

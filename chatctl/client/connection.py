@@ -18,6 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from itertools import count
 from types import TracebackType
 from typing import TypeVar
@@ -105,6 +106,7 @@ class ChatClient:
         self._seen = Seen({check_room(room): after for room, after in rooms.items()}, hello.backlog)
         self._retry = Retry() if reconnect else None
         self._ready = True  # the replay is over: what is posted may go out
+        self._gathering = 0  # threads that have more to post before it goes out
         self._missed = 0
         self._waiting = 0  # threads that wait for an answer, so that reading must go on
         self._leaving = False
@@ -204,6 +206,18 @@ class ChatClient:
         nonce = self._nonce()
         return self._post(nonce, Tell(to, text, nonce, kind))
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Sends what is posted meanwhile in one go at the end, which is quicker; nothing may wait for it."""
+        with self._changed:
+            self._gathering += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._gathering -= 1
+            self._flush()
+
     def _nonce(self) -> str:
         return f"{self._prefix}-{next(self._nonces)}"
 
@@ -270,9 +284,7 @@ class ChatClient:
             Refused: the server does not answer it.
             ConnectionFailed: the connection is over.
         """
-        found = self._ask(AskHistory(room, after, before, since, limit, next(self._numbers)))
-        assert isinstance(found, History)
-        return found
+        return self._ask(AskHistory(room, after, before, since, limit, next(self._numbers)), History)
 
     def search(self, text: str, room: str | None = None, *, limit: int = DEFAULT_PAGE) -> Found:
         """Returns the newest messages, of one room or of all, that hold every word of `text`.
@@ -281,16 +293,17 @@ class ChatClient:
             Refused: the server does not answer it.
             ConnectionFailed: the connection is over.
         """
-        found = self._ask(Search(text, room, limit, next(self._numbers)))
-        assert isinstance(found, Found)
-        return found
+        return self._ask(Search(text, room, limit, next(self._numbers)), Found)
 
-    def _ask(self, frame: AskHistory | Search) -> ServerFrame:
+    def _ask(self, frame: AskHistory | Search, wanted: type[A]) -> A:
         answer: Future[ServerFrame] = Future()
         with self._changed:
             self._add(Item(frame, _encode(frame), frame.n, answer))
         self._flush()
-        return self._wait(answer, None)
+        found = self._wait(answer, None)
+        if not isinstance(found, wanted):
+            raise Refused("bad-frame", "the server answers something else than was asked")
+        return found
 
     def _wait(self, answer: Future[A], timeout: float | None) -> A:
         with self._changed:
@@ -313,7 +326,7 @@ class ChatClient:
         """Sends what may be sent now."""
         with self._sending:
             with self._changed:
-                if not self._ready or self._over:
+                if not self._ready or self._gathering or self._over:
                     return
                 items = self._outgoing.take()
                 self._sent.update(
@@ -340,13 +353,17 @@ class ChatClient:
 
     __iter__ = events
 
-    def receive(self) -> list[Event]:
+    def receive(self, timeout: float | None = None) -> list[Event]:
         """Waits for what comes next; returns all events that are there, and none at the end.
+
+        Args:
+            timeout: seconds to wait; None for as long as it takes.
 
         Raises:
             ConnectionFailed: as `events`; what came before that was returned first.
+            TimeoutError: nothing came in time.
         """
-        self._has_events()
+        self._has_events(timeout)
         with self._changed:
             events = list(self._events)
             self._events.clear()
@@ -355,7 +372,7 @@ class ChatClient:
             self._note(event)
         return events
 
-    def _has_events(self) -> bool:
+    def _has_events(self, timeout: float | None = None) -> bool:
         """Waits until there is an event for the caller; returns False at the end."""
         with self._changed:
             for nonce in self._answered:
@@ -363,7 +380,8 @@ class ChatClient:
                 self._sent.discard(nonce)
             self._answered.clear()
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._events or self._over)
+            if not self._changed.wait_for(lambda: self._events or self._over, timeout):
+                raise TimeoutError
             if self._failure and not self._events:
                 raise self._failure
             return bool(self._events)

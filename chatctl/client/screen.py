@@ -11,7 +11,6 @@ from rich.console import Console
 
 from chatctl.client.render import View, entry
 from chatctl.messages import Frame
-from chatctl.text import one_line
 
 Paint = Callable[[Frame, View], str]
 
@@ -53,8 +52,3 @@ def choose_paint() -> Paint:
     if sys.stdout is not None and sys.stdout.isatty():
         return TerminalPainter(lambda: os.get_terminal_size(sys.stdout.fileno()).columns)
     return paint_plain
-
-
-def complain(text: str) -> None:
-    """Tells the one who started the program what it did not do, on standard error."""
-    print(f"chatctl: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log

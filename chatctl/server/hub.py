@@ -8,19 +8,41 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
 
 from chatctl.errors import Refused
 from chatctl.history.log import Log
 from chatctl.history.nonces import RecentNonces
-from chatctl.messages import LOBBY, Kind, Members, RoomLine, Rooms, Told
+from chatctl.messages import LOBBY, Away, Kind, Members, RoomLine, Rooms, Told, User, Whois
 from chatctl.names import MAX_DECOMPOSED, MAX_NAME, fold, skeleton
 from chatctl.server.room import Member, Room
 
 MAX_ROOMS = 1_000  # that can be entered without asking the log
 MAX_KEPT_ROOMS = 10_000  # that have something in the log
-MAX_NAMES_LISTED = 5_000  # that many of 32 characters fit into one frame
+MAX_NAMES_LISTED = 5_000  # that many of 32 characters fit into one frame,
+MAX_AWAY_LISTED = 2_000  # and so many once more
+MAX_ROOMS_LISTED = 50  # of one person
 MAX_LIST_BYTES = 900 * 1024  # of one answer to `list`
+
+
+class Person(Member, Protocol):
+    """What a hub needs of those who are on the server.
+
+    Attributes:
+        at: when they came in, in milliseconds since the Unix epoch.
+        agent: what their client calls itself, cleaned; may be empty.
+    """
+
+    at: int
+    agent: str
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """The rooms they are in."""
+
+    def idle(self) -> float:
+        """Returns the seconds since they said something, or came in."""
 
 
 class Hub:
@@ -36,15 +58,15 @@ class Hub:
         self._clock = clock
         self._lock = threading.Lock()
         self._released = threading.Condition(self._lock)
-        self._people: dict[str, Member] = {}  # by folded name
-        self._looks: dict[str, Member] = {}  # by skeleton
+        self._people: dict[str, Person] = {}  # by folded name
+        self._looks: dict[str, Person] = {}  # by skeleton
         self._rooms: dict[str, Room] = {LOBBY: Room(LOBBY, log)}
         self._told: RecentNonces[int] = RecentNonces()
 
     # Names
 
-    def claim(self, member: Member, name: str) -> None:
-        """Gives `name` to `member`, who may have another one, or another spelling, up to now.
+    def claim(self, member: Person, name: str) -> None:
+        """Gives `name` to `member`, who comes in by it, or had another one, or another spelling, up to now.
 
         Raises:
             Refused: ``name-taken``, also by a name that looks like it.
@@ -56,27 +78,29 @@ class Hub:
             if self._looks.get(look, member) is not member:
                 raise Refused("name-taken", "that name looks like one that is taken")
             self._drop_names(member)
+            if not member.name:
+                member.at = int(self._clock() * 1000)
             member.name, member.author = name, key
             self._people[key] = self._looks[look] = member
 
-    def release(self, member: Member) -> None:
+    def release(self, member: Person) -> None:
         """Gives the name of `member` back."""
         with self._lock:
             self._drop_names(member)
             member.name = member.author = ""
             self._released.notify_all()
 
-    def wait_released(self, member: Member, seconds: float) -> None:
+    def wait_released(self, member: Person, seconds: float) -> None:
         """Waits until `member` has given its name back, and so has left its rooms, at most `seconds`."""
         with self._lock:
             self._released.wait_for(lambda: not member.name, seconds)
 
-    def _drop_names(self, member: Member) -> None:
+    def _drop_names(self, member: Person) -> None:
         if member.name:
             del self._people[member.author]
             del self._looks[skeleton(member.name)]
 
-    def find(self, name: str) -> Member | None:
+    def find(self, name: str) -> Person | None:
         """Returns who is called `name`, in any spelling."""
         with self._lock:
             return self._people.get(fold(name[: MAX_NAME * MAX_DECOMPOSED]))
@@ -135,11 +159,28 @@ class Hub:
         """Answers ``who``, about one room or about everyone."""
         if name is None:
             with self._lock:
-                names = [member.name for member in self._people.values()]
-            return Members(names=names[:MAX_NAMES_LISTED], count=len(names), re=re)
+                people = list(self._people.values())
+            return _members(people[:MAX_NAMES_LISTED], len(people), None, re)
         room = self.room(name)
-        names = room.names(MAX_NAMES_LISTED) if room else []
-        return Members(names=names, count=room.count if room else 0, room=name, re=re)
+        inside = room.members(MAX_NAMES_LISTED) if room else []
+        return _members(inside, room.count if room else 0, name, re)
+
+    def whois(self, asked: Whois) -> User:
+        """Answers ``whois``.
+
+        Raises:
+            Refused: ``no-such-user``.
+        """
+        person = self._expect(asked.name)
+        return User(
+            name=person.name,
+            rooms=_shown_rooms(person),
+            at=person.at,
+            idle=int(person.idle()),
+            away=person.away or None,
+            agent=person.agent or None,
+            re=asked.n,
+        )
 
     def list_rooms(self, re: int | None) -> Rooms:
         """Answers ``list``: the rooms, the fullest first, as many as fit into one frame."""
@@ -168,6 +209,8 @@ class Hub:
     def tell(self, sender: Member, to: str, text: str, kind: Kind, nonce: str | None) -> int:
         """Sends a private message; returns its time, or that of the first one with the same nonce.
 
+        The sender is told if the receiver is away.
+
         Raises:
             Refused: ``no-such-user``.
         """
@@ -178,11 +221,29 @@ class Hub:
                 first = self._told.get(sender.author, nonce, now)
             if first is not None:
                 return first
-        receiver = self.find(to)
-        if receiver is None:
-            raise Refused("no-such-user", "nobody here has that name")
+        receiver = self._expect(to)
         if nonce is not None:
             with self._lock:
                 self._told.put(sender.author, nonce, at, now)
         receiver.send(receiver.encode([Told(at, sender.name, text, kind)]))
+        if away := receiver.away:
+            sender.send(sender.encode([Away(receiver.name, away)]))
         return at
+
+    def _expect(self, name: str) -> Person:
+        found = self.find(name)
+        if found is None:
+            raise Refused("no-such-user", "nobody here has that name")
+        return found
+
+
+def _members(people: Sequence[Member], count: int, room: str | None, re: int | None) -> Members:
+    # Each is looked at once, for it may take another name, or come back, meanwhile.
+    shown = [(person.name, person.away) for person in people]
+    away = [name for name, text in shown if text][:MAX_AWAY_LISTED]
+    return Members(names=[name for name, _ in shown], count=count, room=room, away=away, re=re)
+
+
+def _shown_rooms(person: Person) -> list[str]:
+    """Returns the rooms of `person` that others may know of: so far, all rooms are public."""
+    return list(person.rooms)[:MAX_ROOMS_LISTED]

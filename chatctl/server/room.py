@@ -56,6 +56,7 @@ class Member(Protocol):
 
     name: str
     author: str
+    away: str
     encode: Encode
 
     def send(self, data: bytes) -> None:
@@ -254,10 +255,10 @@ class Room:
         """The newest id."""
         return self._newest
 
-    def names(self, limit: int) -> list[str]:
-        """Returns the names of at most `limit` members, those who came first."""
+    def members(self, limit: int) -> list[Member]:
+        """Returns at most `limit` members, those who came first."""
         with self._lock:
-            return [member.name for member in islice(self._everyone(), limit)]
+            return list(islice(self._everyone(), limit))
 
     def _everyone(self) -> Iterator[Member]:
         return chain.from_iterable(self._members.values())

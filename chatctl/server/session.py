@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from chatctl.messages import (
     VERSION,
     Ack,
     AskHistory,
+    Away,
     Bye,
     ClientFrame,
     Error,
@@ -41,10 +43,12 @@ from chatctl.messages import (
     Renamed,
     Say,
     Search,
+    SetAway,
     SetTopic,
     Tell,
     Welcome,
     Who,
+    Whois,
 )
 from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
 from chatctl.server import lookup, sockets
@@ -65,6 +69,7 @@ Frames = Sequence[ClientFrame | Fault]
 SMALL_READ = 4096
 LARGE_READ = 64 * 1024
 MAX_ROOMS_JOINED = 100
+MAX_AGENT = 64  # characters
 CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
@@ -109,6 +114,9 @@ class Session:
         name: what the client is called; empty before ``welcome``.
         author: the name as `names.fold` makes it.
         heard: when the client was last heard, on the monotonic clock.
+        at: when it came in, in milliseconds since the Unix epoch.
+        agent: what it calls itself, cleaned; empty if it does not say.
+        away: what it says of being away; empty while it is not.
     """
 
     __slots__ = (
@@ -121,9 +129,13 @@ class Session:
         "_reason",
         "_shared",
         "_sock",
+        "_spoke",
         "_ticket",
         "address",
+        "agent",
+        "at",
         "author",
+        "away",
         "encode",
         "heard",
         "name",
@@ -136,7 +148,8 @@ class Session:
         self._shared = shared
         self._sock = sock
         self.address = address
-        self.name = self.author = ""
+        self.name = self.author = self.agent = self.away = ""
+        self.at = 0
         self.rooms: dict[str, Room] = {}
         self.encode: Encode = native.encode
         self._reader = native.reader()
@@ -146,7 +159,7 @@ class Session:
         self._bucket = TokenBucket(config.rate, config.burst) if config.rate else None
         self._ending: Error | Bye | None = None
         self._reason = "closed the connection"
-        self.started = self.heard = time.monotonic()
+        self.started = self.heard = self._spoke = time.monotonic()
         self._pinged = False
         self._ticket: Ticket[Session] | None = None
 
@@ -220,7 +233,10 @@ class Session:
         name = self.name
         threading.current_thread().name = f"client-{name}"
         extra = {"client": name, "address": self.address}
-        agent = one_line(hello.agent or "no agent")[:64]
+        self._spoke = self.heard
+        # Most clients call themselves the same: the server has it once.
+        self.agent = sys.intern(one_line(hello.agent or "")[:MAX_AGENT])
+        agent = self.agent or "no agent"
         came = "came back" if resumed else "came"
         log.info("%s %s from %s (%s)", name, came, self.address, agent, extra=extra)
         self.send_frame(self._welcome(hello, resumed=resumed))
@@ -364,6 +380,7 @@ class Session:
             numbers.append(say.n)
             size += len(say.text) + POST_SIZE
         if posts and room:
+            self._spoke = self.heard
             room.publish(PostSet(self, posts, numbers, nonced, size))
 
     def _joined(self, name: str) -> Room:
@@ -378,6 +395,7 @@ class Session:
             _check_nonce(frame.nonce)
         check_text(frame.text)
         at = self._shared.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
+        self._spoke = self.heard
         if frame.nonce is not None:
             self.send_frame(Ack(nonce=frame.nonce, at=at, re=frame.n))
 
@@ -425,6 +443,19 @@ class Session:
     def _who(self, frame: Who) -> None:
         room = None if frame.room is None else check_room(frame.room)
         self.send_frame(self._shared.hub.who(room, frame.n))
+
+    def _away(self, frame: SetAway) -> None:
+        if frame.text:
+            check_text(frame.text, MAX_TOPIC)
+        self.away = frame.text
+        self.send_frame(Away(self.name, frame.text, frame.n))
+
+    def _whois(self, frame: Whois) -> None:
+        self.send_frame(self._shared.hub.whois(frame))
+
+    def idle(self) -> float:
+        """Returns the seconds since the client said something, or came in."""
+        return time.monotonic() - self._spoke
 
     def _list(self, frame: ListRooms) -> None:
         self.send_frame(self._shared.hub.list_rooms(frame.n))
@@ -540,6 +571,8 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     Rename: Session._rename,
     SetTopic: Session._topic,
     Who: Session._who,
+    SetAway: Session._away,
+    Whois: Session._whois,
     ListRooms: Session._list,
     AskHistory: Session._history,
     Search: Session._search,
