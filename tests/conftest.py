@@ -15,12 +15,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_data_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps what tests start away from the history of whoever runs them."""
-    before = os.environ.get("XDG_DATA_HOME")
-    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+def _own_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps what tests start away from the history, the settings and the state of whoever runs them."""
+    before = os.environ.copy()
+    for what in ("data", "config", "state"):
+        os.environ[f"XDG_{what.upper()}_HOME"] = str(tmp_path_factory.mktemp(what))
     yield
-    if before is None:
-        del os.environ["XDG_DATA_HOME"]
-    else:
-        os.environ["XDG_DATA_HOME"] = before
+    os.environ.clear()
+    os.environ.update(before)

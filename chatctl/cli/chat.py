@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from chatctl.cli import completing
 from chatctl.cli.options import (
     AsJson,
     Host,
@@ -193,7 +194,10 @@ def history(
 def search(
     ctx: typer.Context,
     words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="All of them must be there.")],
-    only: Annotated[str | None, typer.Option("--room", help="Only in this room.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--room", metavar="ROOM", autocompletion=completing.rooms, help="Only in this room."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, max=500, show_default="50", help="Messages, at most.")
     ] = None,

@@ -66,7 +66,9 @@ def import_(
     ],
     data: DataDirectory = None,
 ) -> None:
-    """Add what was exported to a history that no server is using; all of it or nothing.
+    """Add what was exported to a history that no server is using.
+
+    All of it is added, or nothing.
 
     Examples:
         chatctl import chat.jsonl --data /var/lib/chatctl
@@ -90,7 +92,9 @@ def backup(
     data: DataDirectory = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
 ) -> None:
-    """Copy the history into one file, also while the server runs; named chatctl.db, a server can use it.
+    """Copy the history into one file, also while the server runs.
+
+    Named chatctl.db, and in a directory of its own, it is what a server can use.
 
     Examples:
         chatctl backup chat-copy.db

@@ -39,6 +39,13 @@ class Setting(NamedTuple):
     example: Value = ""
     negated: bool = False
 
+    @property
+    def choices(self) -> list[str]:
+        """All that it can be, if these are few."""
+        if isinstance(self.default, bool):
+            return ["true", "false"]
+        return list(type(self.default)) if isinstance(self.default, StrEnum) else []
+
 
 def _text(value: object) -> str:
     if isinstance(value, str):
