@@ -54,7 +54,7 @@ def send(
     ctx: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT]...", show_default="standard input", help="What to say."),
+        typer.Argument(metavar="TEXT", show_default="standard input", help="What to say."),
     ] = None,
     room: Room = "lobby",
     to: Annotated[
