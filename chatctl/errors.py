@@ -8,6 +8,7 @@
     ├── FrameError         the peer's bytes are not frames; the connection cannot go on
     ├── DataError          a data directory, or a file of messages, that cannot be used
     ├── ListenError        the server cannot open its port
+    ├── SettingsError      the file of settings cannot be read or written, or says what it cannot
     ├── ConnectionFailed   the client could not connect, was refused, or lost its server
     └── NotInTime          what was waited for did not happen in the time that was given
 
@@ -66,6 +67,10 @@ class DataError(ChatError):
 
 class ListenError(ChatError):
     """The server cannot listen where it was told to."""
+
+
+class SettingsError(ChatError):
+    """The file of settings cannot be read or written, or what it says cannot be."""
 
 
 class ConnectionFailed(ChatError):

@@ -8,10 +8,9 @@ import subprocess
 import sys
 
 import pytest
-import typer
 
 import chatctl
-from chatctl.cli.options import split_address
+from chatctl.client.access import split_address
 from tests.helpers import SECONDS, environment, running_server, wait_for
 
 
@@ -182,5 +181,5 @@ def test_addresses(address: str, split: tuple[str, int]) -> None:
     "address", ["", ":80", "host:", "host:0", "host:65536", "host:x", "[::1", "a@b:1", "a/b", "host:\u0661"]
 )
 def test_addresses_that_are_none(address: str) -> None:
-    with pytest.raises(typer.BadParameter):
+    with pytest.raises(ValueError, match="is not HOST"):
         split_address(address, 1)

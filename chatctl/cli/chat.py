@@ -7,20 +7,98 @@ from typing import Annotated
 import typer
 
 from chatctl.cli.options import (
-    DEFAULT_HOST,
-    DEFAULT_PORT,
     AsJson,
     Host,
     Key,
     Name,
     Port,
+    Profile,
     Room,
     Server,
     Where,
     access,
 )
-from chatctl.errors import ChatError, ConnectionFailed
+from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
+from chatctl.client.look import Bell, Look, Notify, Theme, Timestamp
+from chatctl.client.settings.known import DEFAULT_BACKLOG, MAX_BACKLOG
+from chatctl.errors import ChatError
 
+_LOOK = "Look and sound"
+
+NoReconnect = Annotated[
+    bool,
+    typer.Option(
+        "--no-reconnect/--reconnect",
+        envvar="CHATCTL_NO_RECONNECT",
+        show_default=False,
+        help="End when the connection is lost.",
+    ),
+]
+Backlog = Annotated[
+    int,
+    typer.Option(
+        envvar="CHATCTL_BACKLOG",
+        metavar="N",
+        min=0,
+        max=MAX_BACKLOG,
+        help="Earlier messages to show on coming in.",
+    ),
+]
+ThemeOption = Annotated[
+    Theme,
+    typer.Option(
+        envvar="CHATCTL_THEME",
+        metavar="THEME",
+        case_sensitive=False,
+        rich_help_panel=_LOOK,
+        help=f"The colours: {', '.join(Theme)}.",
+    ),
+]
+TimestampOption = Annotated[
+    Timestamp,
+    typer.Option(
+        envvar="CHATCTL_TIMESTAMP",
+        metavar="WHAT",
+        case_sensitive=False,
+        rich_help_panel=_LOOK,
+        help=f"What stands in front of messages: {', '.join(Timestamp)}.",
+    ),
+]
+BellOption = Annotated[
+    Bell,
+    typer.Option(
+        envvar="CHATCTL_BELL",
+        metavar="WHAT",
+        case_sensitive=False,
+        rich_help_panel=_LOOK,
+        help=f"What rings: {', '.join(Bell)}.",
+    ),
+]
+NotifyOption = Annotated[
+    Notify,
+    typer.Option(
+        envvar="CHATCTL_NOTIFY",
+        metavar="HOW",
+        case_sensitive=False,
+        rich_help_panel=_LOOK,
+        help=f"How the desktop is told of it: {', '.join(Notify)}.",
+    ),
+]
+Title = Annotated[
+    bool,
+    typer.Option(
+        envvar="CHATCTL_TITLE", rich_help_panel=_LOOK, help="Count in the terminal's title what is unread."
+    ),
+]
+Plain = Annotated[
+    bool,
+    typer.Option(
+        envvar="CHATCTL_PLAIN",
+        show_default=False,
+        rich_help_panel=_LOOK,
+        help="Plain lines, as for a screen reader.",
+    ),
+]
 Limit = Annotated[
     int | None, typer.Option(min=1, show_default="50, or all with --since", help="Messages, at most.")
 ]
@@ -35,21 +113,40 @@ def join(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
-    no_reconnect: Annotated[
-        bool,
-        typer.Option(
-            "--no-reconnect", envvar="CHATCTL_NO_RECONNECT", help="End when the connection is lost."
-        ),
-    ] = False,
+    _profile: Profile = None,
+    no_reconnect: NoReconnect = False,
+    backlog: Backlog = DEFAULT_BACKLOG,
+    theme: ThemeOption = Theme.auto,
+    timestamp: TimestampOption = Timestamp.time,
+    bell: BellOption = Bell.mentions,
+    notify: NotifyOption = Notify.off,
+    title: Title = True,
+    plain: Plain = False,
 ) -> None:
-    """Join a chat; exit, /quit or Ctrl-D leaves it."""
+    """Join a chat; exit, /quit or Ctrl-D leaves it.
+
+    Examples:
+        chatctl join 192.168.1.5:12345 --name bob
+        chatctl join --profile work --room ops
+    """
     from chatctl.client import terminal
 
     to = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
+    look = Look(theme=theme, timestamp=timestamp, bell=bell, notify=notify, title=title)
     try:
-        code = terminal.run(to.host, to.port, to.name, room, reconnect=not no_reconnect)
-    except ConnectionFailed as failure:
-        failure.exit_code = ChatError.exit_code  # Only commands for scripts tell the ways to fail apart.
+        code = terminal.run(
+            to.host,
+            to.port,
+            to.name,
+            room,
+            reconnect=not no_reconnect,
+            key=to.key,
+            backlog=backlog,
+            plain=plain,
+            look=look,
+        )
+    except ChatError as error:
+        error.exit_code = ChatError.exit_code  # Only commands for scripts tell the ways to fail apart.
         raise
     raise typer.Exit(code)
 
@@ -60,7 +157,10 @@ def history(
     room: Room = "lobby",
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME|ID", help="From where on: 2h ago, 2026-11-24T14:03, or behind an id."),
+        typer.Option(
+            metavar="TIME|ID",
+            help="From where on: 2h ago, 22:30, yesterday, 2026-11-24T14:03, or behind an id.",
+        ),
     ] = None,
     limit: Limit = None,
     as_json: AsJson = False,
@@ -69,14 +169,21 @@ def history(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    _profile: Profile = None,
 ) -> None:
-    """Show what was said: the last 50 messages, or all since a time."""
+    """Show what was said: the last 50 messages, or all since a time.
+
+    Examples:
+        chatctl history --since 2h --room ops
+        chatctl history --since yesterday --json
+    """
     import time
 
     from chatctl.client import lookup
+    from chatctl.client.since import parse_since
 
     try:
-        start = None if since is None else lookup.parse_since(since, time.time())
+        start = None if since is None else parse_since(since, time.time())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--since") from None
     to = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
@@ -96,8 +203,13 @@ def search(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    _profile: Profile = None,
 ) -> None:
-    """Find messages by their words, in all rooms."""
+    """Find messages by their words, in all rooms.
+
+    Examples:
+        chatctl search deploy failed
+    """
     from chatctl.client import lookup
 
     to = access(ctx, server=server, host=host, port=port, name=name, key=key)

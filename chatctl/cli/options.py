@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from chatctl.client.access import Access
+from chatctl.client.access import Access, split_address
 from chatctl.errors import ChatError
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 12345
+_CONNECTION = "Connection"
 
 # Commands name their parameters where, server, host and port: `access` asks by these names who set them.
 Where = Annotated[
@@ -20,28 +19,90 @@ Where = Annotated[
 Server = Annotated[
     str | None,
     typer.Option(
-        envvar="CHATCTL_SERVER", metavar="HOST[:PORT]", show_default=False, help="Where the server is."
+        envvar="CHATCTL_SERVER",
+        metavar="HOST[:PORT]",
+        show_default=False,
+        rich_help_panel=_CONNECTION,
+        help="Where the server is.",
     ),
 ]
-Host = Annotated[str, typer.Option(envvar="CHATCTL_HOST", help="The server's host, if not given as HOST.")]
+Host = Annotated[
+    str,
+    typer.Option(
+        envvar="CHATCTL_HOST",
+        metavar="HOST",
+        rich_help_panel=_CONNECTION,
+        help="The server's host, if not given as HOST.",
+    ),
+]
 Port = Annotated[
-    int, typer.Option(envvar="CHATCTL_PORT", min=1, max=65535, help="Its port, if not given as PORT.")
+    int,
+    typer.Option(
+        envvar="CHATCTL_PORT",
+        metavar="PORT",
+        min=1,
+        max=65535,
+        rich_help_panel=_CONNECTION,
+        help="Its port, if not given as PORT.",
+    ),
 ]
 Name = Annotated[
     str | None,
-    typer.Option(envvar="CHATCTL_NAME", show_default="your login name", help="What you are called."),
+    typer.Option(
+        envvar="CHATCTL_NAME",
+        metavar="NAME",
+        show_default="your login name",
+        rich_help_panel=_CONNECTION,
+        help="What you are called.",
+    ),
 ]
 Key = Annotated[
     str | None,
     typer.Option(
-        envvar="CHATCTL_KEY", show_default=False, help="Lets you in, where the server asks for one."
+        envvar="CHATCTL_KEY",
+        metavar="KEY",
+        show_default=False,
+        rich_help_panel=_CONNECTION,
+        help="Lets you in, where the server asks for one.",
     ),
 ]
-Room = Annotated[str, typer.Option(envvar="CHATCTL_ROOM", help="The room.")]
+Room = Annotated[str, typer.Option(envvar="CHATCTL_ROOM", metavar="ROOM", help="The room.")]
+
+
+def _use_settings(ctx: typer.Context, profile: str | None) -> str | None:
+    """Makes what is set the default of each option whose variable would say the same."""
+    from chatctl.client.settings.place import is_missing, settings_path, shown
+
+    if profile is None and is_missing(settings_path()):
+        return None
+    from chatctl.client.settings.reading import load
+
+    settings = load(profile)
+    if settings is None:
+        return None
+    if settings.exposed and not ctx.resilient_parsing:
+        where = shown(settings.path)
+        typer.echo(f"chatctl: {where} holds a key that others can read: chmod 600 makes it yours", err=True)
+    values = settings.by_variable()
+    ctx.default_map = {
+        parameter.name: [value] if getattr(parameter, "multiple", False) else value
+        for parameter in ctx.command.params
+        if (value := values.get(str(parameter.envvar))) is not None
+    }
+    return settings.profile
+
+
 Profile = Annotated[
     str | None,
     typer.Option(
-        envvar="CHATCTL_PROFILE", show_default=False, help="Which of the settings' profiles to use."
+        "--profile",
+        envvar="CHATCTL_PROFILE",
+        metavar="PROFILE",
+        show_default=False,
+        rich_help_panel=_CONNECTION,
+        callback=_use_settings,
+        is_eager=True,
+        help="Which profile of the settings to use.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a frame of the protocol on each line.")]
@@ -86,34 +147,16 @@ def _address(
     given, rank = (server, _rank(ctx, "server")) if where is None else (where, 0)
     if given is None or _rank(ctx, "host") < rank:
         return host, port
-    if _rank(ctx, "port") < rank:
-        return split_address(given, port)[0], port
-    return split_address(given, port)
+    try:
+        named, its_port = split_address(given, port)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return named, port if _rank(ctx, "port") < rank else its_port
 
 
 def _rank(ctx: typer.Context, parameter: str) -> int:
     source = ctx.get_parameter_source(parameter)
     return len(_SOURCES) if source is None else _SOURCES.index(source.name)
-
-
-def split_address(address: str, port: int) -> tuple[str, int]:
-    """Returns host and port of ``HOST``, ``HOST:PORT``, ``IPV6``, ``[IPV6]`` or ``[IPV6]:PORT``.
-
-    Args:
-        address: as a person gave it.
-        port: where it names none.
-
-    Raises:
-        BadParameter: it is none of these.
-    """
-    import re
-
-    if address.count(":") > 1 and "[" not in address:
-        return address, port
-    found = re.fullmatch(r"(?:\[(.+)\]|([^\[\]:/@]+))(?::(\d{1,5}))?", address, re.ASCII)
-    if not found or (found[3] and not 1 <= int(found[3]) <= 65535):
-        raise typer.BadParameter(f"{address} is not HOST or HOST:PORT, with a port from 1 to 65535")
-    return found[1] or found[2], int(found[3] or port)
 
 
 def data_directory(given: Path | None) -> Path:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from chatctl.cli.options import DEFAULT_HOST, DEFAULT_PORT, DataDirectory, data_directory
+from chatctl.cli.options import DataDirectory, data_directory
+from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.text import parse_duration
 
 
@@ -96,7 +97,12 @@ def serve(
         bool, typer.Option("--log-json", envvar="CHATCTL_LOG_JSON", help="Log as lines of JSON.")
     ] = False,
 ) -> None:
-    """Start a chat server; Ctrl-C stops it."""
+    """Start a chat server; Ctrl-C stops it.
+
+    Examples:
+        chatctl serve --host 0.0.0.0 --port 12345
+        chatctl serve --keep 90d --motd "be kind"
+    """
     from chatctl.history.log import Retention
     from chatctl.server import logs, server
     from chatctl.server.config import Config

@@ -9,7 +9,7 @@ from msgspec import Struct
 from chatctl.client.complaint import complain
 from chatctl.client.connection import ChatClient
 from chatctl.client.events import CaughtUp, Disconnected, Event
-from chatctl.client.lookup import Since
+from chatctl.client.since import Since
 from chatctl.errors import Refused
 from chatctl.messages import MAX_BACKLOG, MAX_PAGE, Error, Gap, Join, Msg, Notice, RoomState, Told
 

@@ -10,9 +10,9 @@ from chatctl.client.access import Access
 from chatctl.client.coming_in import come_in
 from chatctl.client.complaint import complain
 from chatctl.client.following import Follower, Start
-from chatctl.client.lookup import Since
 from chatctl.client.output import Output
 from chatctl.client.signals import Interrupted
+from chatctl.client.since import Since
 from chatctl.client.state_file import StateFile
 from chatctl.messages import MAX_BACKLOG, Gap, Msg
 
