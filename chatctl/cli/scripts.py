@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chatctl.cli.options import (
-    DEFAULT_HOST,
-    DEFAULT_PORT,
     AsJson,
     Host,
     Key,
     Name,
     Port,
+    Profile,
     Room,
     Server,
     Where,
     access,
 )
+from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
 
 if TYPE_CHECKING:
     import re
@@ -82,8 +82,14 @@ def send(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    _profile: Profile = None,
 ) -> None:
-    """Say something, and end as soon as the server has it."""
+    """Say something, and end as soon as the server has it.
+
+    Examples:
+        make 2>&1 | tail -1 | chatctl send --room ops
+        tail -f app.log | chatctl send --room ops --split lines
+    """
     if words and file is not None:
         raise typer.BadParameter("give TEXT or --file, not both")
     if not words and file is None and (sys.stdin is None or sys.stdin.isatty()):
@@ -149,8 +155,14 @@ def tail(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    _profile: Profile = None,
 ) -> None:
-    """Follow what is said, until it is ended."""
+    """Follow what is said, until it is ended.
+
+    Examples:
+        chatctl tail --room ops --json | jq .text
+        chatctl tail --exec ./deploy.sh --state deploy.state
+    """
     if as_json and command is not None:
         raise typer.BadParameter("give --json or --exec, not both")
     if len(given := [option for option in (since, lines, from_) if option is not None]) > 1:
@@ -192,8 +204,13 @@ def wait(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    _profile: Profile = None,
 ) -> None:
-    """Wait until somebody says something, and print it."""
+    """Wait until somebody says something, and print it.
+
+    Examples:
+        chatctl wait --match '^(yes|no)$' --from ann --timeout 600
+    """
     pattern = _pattern(match)
     start = _start(since, 0)
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
@@ -218,8 +235,14 @@ def who(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    _profile: Profile = None,
 ) -> None:
-    """Show who else is in a room."""
+    """Show who else is in a room.
+
+    Examples:
+        chatctl who --room ops
+        chatctl who --all --json
+    """
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
@@ -239,8 +262,14 @@ def rooms(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    _profile: Profile = None,
 ) -> None:
-    """Show which rooms there are."""
+    """Show which rooms there are.
+
+    Examples:
+        chatctl rooms
+        chatctl rooms --json
+    """
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
@@ -276,7 +305,7 @@ def _start(since: str | None, lines: int) -> Start:
     import time
 
     from chatctl.client.following import Start
-    from chatctl.client.lookup import parse_since
+    from chatctl.client.since import parse_since
 
     try:
         return Start(None if since is None else parse_since(since, time.time()), lines)
