@@ -13,6 +13,13 @@ from typer.core import TyperCommand, TyperGroup
 # By panel of the help, and by name: the module, and the function in it, or the Typer of several.
 PANELS: dict[str, dict[str, str]] = {
     "Chat": {"join": "chat:join", "history": "chat:history", "search": "chat:search"},
+    "Scripts": {
+        "send": "scripts:send",
+        "tail": "scripts:tail",
+        "wait": "scripts:wait",
+        "who": "scripts:who",
+        "rooms": "scripts:rooms",
+    },
     "Server": {"serve": "server:serve"},
     "Data": {"export": "data:export", "import": "data:import_", "backup": "data:backup"},
     "Settings": {"config": "config:config"},

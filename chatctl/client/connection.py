@@ -198,13 +198,29 @@ class ChatClient:
             Refused: the text can never be accepted, or too much is waiting to be sent; it is not posted.
             ConnectionFailed: the connection is over.
         """
-        nonce = self._nonce()
-        return self._post(nonce, Say(text, room, nonce, kind))
+        answer: Future[Ack] = Future()
+        self._post(Say(text, room, self._nonce(), kind), answer)
+        return answer
 
     def post_private(self, to: str, text: str, kind: Kind = "text") -> Future[Ack]:
         """Sends a private message without waiting; as `post`."""
+        answer: Future[Ack] = Future()
+        self._post(Tell(to, text, self._nonce(), kind), answer)
+        return answer
+
+    def submit(self, text: str, room: str = LOBBY, *, to: str | None = None) -> str:
+        """Posts to a room, or to one person, as `post` but quicker: what becomes of it is told by an event.
+
+        Returns:
+            The nonce that the `Ack` or the `Error` will have.
+
+        Raises:
+            Refused: as `post`.
+            ConnectionFailed: the connection is over.
+        """
         nonce = self._nonce()
-        return self._post(nonce, Tell(to, text, nonce, kind))
+        self._post(Say(text, room, nonce) if to is None else Tell(to, text, nonce), None)
+        return nonce
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -221,15 +237,16 @@ class ChatClient:
     def _nonce(self) -> str:
         return f"{self._prefix}-{next(self._nonces)}"
 
-    def _post(self, nonce: str, frame: Say | Tell) -> Future[Ack]:
+    def _post(self, frame: Say | Tell, answer: Future[Ack] | None) -> None:
         check_text(frame.text)
-        answer: Future[Ack] = Future()
+        nonce = frame.nonce
+        assert nonce is not None
         item = Item(frame, _encode(frame), nonce, answer)
         with self._changed:
             self._add(item)
             self.unacked[nonce] = frame
-        self._flush()
-        return answer
+        if not self._gathering:
+            self._flush()
 
     def send(self, frame: ClientFrame) -> None:
         """Sends one frame, now or when the line is back.
@@ -329,9 +346,7 @@ class ChatClient:
                 if not self._ready or self._gathering or self._over:
                     return
                 items = self._outgoing.take()
-                self._sent.update(
-                    item.frame.nonce or "" for item in items if isinstance(item.frame, Say | Tell)
-                )
+                self._sent.update(str(item.key) for item in items if item.is_post)
                 link = self._link
             if items:
                 link.send(b"".join(item.data for item in items))

@@ -19,7 +19,7 @@ from chatctl.names import check_room
 from chatctl.text import one_line
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
 F = TypeVar("F", Members, Rooms)
 
@@ -83,38 +83,35 @@ def _without(name: str, members: Members, *, everywhere: bool) -> Members:
     return structs.replace(members, names=names, count=members.count - everywhere)
 
 
-def _show(answer: F, table: Callable[[F], Table], *, as_json: bool) -> int:
+def _show(answer: F, shown: Callable[[F], RenderableType], *, as_json: bool) -> int:
     if as_json or not (sys.stdout and sys.stdout.isatty()):
         write(encode(answer))
         return 0
     from rich.console import Console
 
-    Console(highlight=False, markup=False, emoji=False).print(table(answer))
+    Console(highlight=False, markup=False, emoji=False).print(shown(answer))
     return 0
 
 
-def _people(members: Members) -> Table:
+def _people(members: Members) -> RenderableType:
     from rich.box import SIMPLE_HEAD
+    from rich.console import Group
     from rich.table import Table
 
     from chatctl.client.render import name_text, room_label
 
     where = "on the server" if members.room is None else f"in {room_label(members.room)}"
+    if not members.names:
+        return f"{members.count or 'nobody'} else {where}"
     away = set(members.away)
-    table = Table("name", "", box=SIMPLE_HEAD, caption=_caption(members, where), caption_justify="left")
+    table = Table("name", "", box=SIMPLE_HEAD)
     for name in members.names:
         table.add_row(name_text(name), "away" if name in away else "")
-    return table
+    more = members.count - len(members.names)
+    return Group(table, f"{members.count} {where}{f', {more} of them not shown' if more > 0 else ''}")
 
 
-def _caption(members: Members, where: str) -> str:
-    if not members.count:
-        return f"nobody else is {where}"
-    shown = f", the first {len(members.names)} of them above" if members.count > len(members.names) else ""
-    return f"{members.count} {where}{shown}"
-
-
-def _rooms(rooms: Rooms) -> Table:
+def _rooms(rooms: Rooms) -> RenderableType:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text

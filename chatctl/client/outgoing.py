@@ -20,6 +20,8 @@ from chatctl.messages import AskHistory, ClientFrame, Leave, Part, Rename, Say, 
 WINDOW = 64 * 1024
 MAX_WAITING = 5_000  # frames that are not answered or not sent yet
 
+_POSTS = (Say, Tell)
+
 
 class Item(Struct):
     """One frame.
@@ -41,7 +43,7 @@ class Item(Struct):
     @property
     def is_post(self) -> bool:
         """Whether it is a message, which must arrive once."""
-        return isinstance(self.frame, Say | Tell)
+        return isinstance(self.frame, _POSTS)
 
 
 class Outgoing:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import select
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from chatctl.client.access import Access
@@ -15,7 +16,7 @@ from chatctl.client.coming_in import come_in
 from chatctl.client.complaint import complain
 from chatctl.client.connection import CONNECT_SECONDS, ChatClient
 from chatctl.client.events import Disconnected, Event, Reconnected
-from chatctl.client.lines import read_lines
+from chatctl.client.lines import read_lines, read_text
 from chatctl.client.output import Output
 from chatctl.client.signals import Interrupted
 from chatctl.errors import ChatError, ConnectionFailed, NotInTime, Refused
@@ -23,8 +24,12 @@ from chatctl.messages import Ack, Error, Notice
 from chatctl.names import check_name, check_room
 from chatctl.text import MAX_TEXT, check_text
 
+STDIN = 0
+READ_BYTES = 64 * 1024
 IN_FLIGHT = 256  # lines that wait for their acks, at most
 TOGETHER = 128  # lines that are posted at once, if as many are there
+
+Read = Callable[[], bytes]
 
 
 class Goal(NamedTuple):
@@ -34,22 +39,40 @@ class Goal(NamedTuple):
     to: str | None = None
 
 
-class Posted(NamedTuple):
-    """A text on its way: the number of its line, if it is one of several, and when its time began."""
-
-    number: int | None
-    begun: float
-    answer: Future[Ack]
+def words(given: Sequence[str]) -> Read:
+    """Returns what reads the words of a command line."""
+    return iter([" ".join(given).encode(errors="surrogateescape"), b""]).__next__
 
 
-def send_text(access: Access, goal: Goal, text: str, timeout: float, *, as_json: bool) -> int:
-    """Posts one message.
+def reader(path: Path | None) -> Read:
+    """Returns what reads a file, or standard input.
+
+    Raises:
+        ChatError: it cannot be opened.
+    """
+    try:
+        file = STDIN if path is None else os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise ChatError(f"cannot open {path}: {error.strerror}") from None
+
+    def read() -> bytes:
+        while True:
+            try:
+                return os.read(file, READ_BYTES)
+            except BlockingIOError:  # Whoever shares it has made it so.
+                select.select([file], [], [])
+
+    return read
+
+
+def send_text(access: Access, goal: Goal, read: Read, timeout: float, *, as_json: bool) -> int:
+    """Posts all that is read as one message.
 
     Args:
         access: where to, and as whom.
         goal: who gets it.
-        text: the message.
-        timeout: seconds, connecting included, until it must be acked.
+        read: returns some bytes more, none at the end.
+        timeout: seconds, connecting included, until it must be acked; reading does not count.
         as_json: prints the ack.
 
     Returns:
@@ -61,17 +84,19 @@ def send_text(access: Access, goal: Goal, text: str, timeout: float, *, as_json:
         NotInTime: it was not acked; perhaps it arrived.
         Interrupted: as NotInTime.
     """
-    begun = time.monotonic()
+    try:
+        text = read_text(read, MAX_TEXT)
+    except OSError as error:
+        raise _unreadable(error) from None
     check_text(text)
+    begun = time.monotonic()
     with _connect(access, goal, min(timeout, CONNECT_SECONDS)) as client:
         sending = Sending(client, goal, timeout, as_json=as_json)
         sending.post(text, None, begun)
         return sending.follow()
 
 
-def send_lines(
-    access: Access, goal: Goal, read: Callable[[], bytes], timeout: float | None, *, as_json: bool
-) -> int:
+def send_lines(access: Access, goal: Goal, read: Read, timeout: float | None, *, as_json: bool) -> int:
     """Posts each line that is not blank as a message, as they come, until they end; as `send_text`.
 
     Args:
@@ -95,6 +120,10 @@ def _connect(access: Access, goal: Goal, timeout: float) -> ChatClient:
     return come_in(access, rooms, timeout=timeout)
 
 
+def _unreadable(error: OSError) -> ChatError:
+    return ChatError(f"cannot read what is to be sent: {error.strerror}")
+
+
 class Sending:
     """Posts, and tells what becomes of it.
 
@@ -110,8 +139,9 @@ class Sending:
         self._goal = goal
         self._timeout = timeout
         self._output = Output([], as_json=True) if as_json else None
-        self._open: deque[Posted] = deque()  # one thread adds, the main thread takes
-        self._settled_at = 0.0
+        # By nonce the number of the line, if there are several: one thread adds, the main thread takes.
+        self._open: dict[str, int | None] = {}
+        self._waiting_since = 0.0  # for an ack
         self._read = self._posted = 0  # lines
         self._refused = False
         self._unreadable: OSError | None = None
@@ -120,14 +150,23 @@ class Sending:
     # Posting
 
     def post(self, text: str, number: int | None, begun: float) -> None:
-        """Posts a text; raises what `ChatClient.post` raises."""
-        if self._goal.to is None:
-            answer = self._client.post(text, self._goal.room)
-        else:
-            answer = self._client.post_private(self._goal.to, text)
-        self._open.append(Posted(number, begun, answer))
+        """Posts a text.
 
-    def post_lines(self, read: Callable[[], bytes]) -> None:
+        Args:
+            text: what to say.
+            number: of its line, if it is one of several.
+            begun: when its time began, on the monotonic clock.
+
+        Raises:
+            Refused: it can never be accepted.
+            ConnectionFailed: the connection is over.
+        """
+        if not self._open:
+            self._waiting_since = begun
+        nonce = self._client.submit(text, self._goal.room, to=self._goal.to)
+        self._open[nonce] = number
+
+    def post_lines(self, read: Read) -> None:
         """Posts lines to their end, then leaves; the target of a thread of its own."""
         # Once the connection is over the main thread tells.
         with suppress(ConnectionFailed):
@@ -138,7 +177,7 @@ class Sending:
             if self._client.wait_acked():
                 self._end()
 
-    def _post_as_they_come(self, read: Callable[[], bytes]) -> None:
+    def _post_as_they_come(self, read: Read) -> None:
         first = 1
         for lines in read_lines(read, MAX_TEXT):
             numbered = [(number, line) for number, line in enumerate(lines, first) if line.strip()]
@@ -178,7 +217,7 @@ class Sending:
             self._tell_what_is_left()
             raise
         if self._unreadable:
-            raise ChatError(f"cannot read what is to be sent: {self._unreadable.strerror}")
+            raise _unreadable(self._unreadable)
         return Refused.exit_code if self._refused else 0
 
     def _take(self) -> bool:
@@ -187,23 +226,30 @@ class Sending:
             events = self._client.receive(self._left())
         except TimeoutError:
             if self._open and self._left() == 0:
-                text = f"the server did not confirm it within {self._timeout:g} seconds"
+                text = f"the server did not confirm it within {self._timeout:g} s"
                 raise NotInTime(text) from None
             return True
+        acks = [event for event in events if isinstance(event, Ack)]
         for event in events:
-            self._tell(event)
-        self._settle()
+            self._see(event)
+        if acks and self._output:
+            self._output.show(acks)
         return bool(events)
 
     def _left(self) -> float | None:
-        """Returns the seconds until something must have been settled."""
+        """Returns the seconds until something must have been acked."""
         if self._timeout is None or not self._open:
             return self._timeout
-        begun = max(self._open[0].begun, self._settled_at)
-        return max(0.0, begun + self._timeout - time.monotonic())
+        return max(0.0, self._waiting_since + self._timeout - time.monotonic())
 
-    def _tell(self, event: Event) -> None:
+    def _see(self, event: Event) -> None:
         match event:
+            case Ack():
+                self._settle(event.nonce)
+            case Error(nonce=str(nonce)):
+                self._refuse(self._settle(nonce), Refused(event.code, event.text))
+            case Error():
+                raise Refused(event.code, event.text)  # It was not let into the room.
             case Disconnected():
                 if self._connected:
                     complain(f"{event.text}; what is to be sent waits until the server is back")
@@ -213,25 +259,14 @@ class Sending:
                 self._connected = True
             case Notice():
                 complain(event.text)
-            case Error(nonce=None):
-                raise Refused(event.code, event.text)  # It was not let into the room.
 
-    def _settle(self) -> None:
-        acks = []
-        while self._open and self._open[0].answer.done():
-            failure = self._open[0].answer.exception()
-            if isinstance(failure, ConnectionFailed):
-                break
-            posted = self._open.popleft()
-            if isinstance(failure, Refused):
-                self._refuse(posted.number, failure)
-            else:
-                acks.append(posted.answer.result())
-            self._settled_at = time.monotonic()
-            if posted.number is None:
-                self._end()
-        if self._output:
-            self._output.show(acks)
+    def _settle(self, nonce: str) -> int | None:
+        """Notes that something was acked or refused; returns the number of its line."""
+        number = self._open.pop(nonce, None)
+        self._waiting_since = time.monotonic()
+        if number is None:
+            self._end()
+        return number
 
     def _refuse(self, number: int | None, refusal: Refused) -> None:
         if number is None:

@@ -45,7 +45,7 @@ def wait(
     output = Output([room], as_json=as_json)
     author = None if sender is None else fold(sender)
     with (
-        within(timeout, f"nothing matched within {timeout:g} seconds"),
+        within(timeout, f"nothing matched within {timeout:g} s"),
         come_in(access, {}, backlog=MAX_BACKLOG) as client,
     ):
         follower = Follower(client, lambda _room, _place: None)
