@@ -9,7 +9,8 @@
     ├── DataError          a data directory, or a file of messages, that cannot be used
     ├── ListenError        the server cannot open its port
     ├── SettingsError      the file of settings cannot be read or written, or says what it cannot
-    └── ConnectionFailed   the client could not connect, was refused, or lost its server
+    ├── ConnectionFailed   the client could not connect, was refused, or lost its server
+    └── NotInTime          what was waited for did not happen in the time that was given
 
 Data is in attributes, words for people are in ``str()``. Only ``cli`` turns these into exit codes.
 """
@@ -37,12 +38,16 @@ class ChatError(Exception):
 class Refused(ChatError):
     """The server's answer to a frame it will not act on; the connection stays open."""
 
+    exit_code = 4
+
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text, code=code)
 
 
 class StorageError(Refused):
     """The history cannot be written or read right now; nothing was kept of what was to be written."""
+
+    exit_code = 1
 
     def __init__(self, text: str) -> None:
         super().__init__("storage", text)
@@ -82,3 +87,10 @@ class ConnectionFailed(ChatError):
         self.refused = refused
         if refused:
             self.exit_code = 4
+
+
+class NotInTime(ChatError):
+    """What was waited for did not happen in the time that was given."""
+
+    code = "timeout"
+    exit_code = 5

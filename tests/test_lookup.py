@@ -7,37 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime
 
 import pytest
 
-from chatctl.client.lookup import Since, parse_since
 from tests.helpers import SECONDS, RunningServer, environment, running_server
-
-
-@pytest.mark.parametrize(
-    ("text", "since"),
-    [
-        ("2h", Since(at=(1_000_000 - 7_200) * 1000)),
-        ("90d", Since(at=0)),
-        ("17", Since(after=17)),
-        ("2026-11-24", Since(at=int(datetime(2026, 11, 24).timestamp() * 1000))),
-        ("2026-11-24T14:03:05Z", Since(at=1_795_528_985_000)),
-        ("1960-01-01", Since(at=0)),
-    ],
-)
-def test_since(text: str, since: Since) -> None:
-    assert parse_since(text, 1_000_000) == since
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "2", "-1", "2 h", "0h", "2026-13-01", "1" * 16, "\x1b[2J"])
-def test_what_is_no_time(text: str) -> None:
-    if text == "2":
-        assert parse_since(text, 0) == Since(after=2)
-        return
-    with pytest.raises(ValueError, match="is no time like") as caught:
-        parse_since(text, 0)
-    assert str(caught.value).isprintable()
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ import typer
 import chatctl
 from chatctl.cli.commands import Commands
 from chatctl.errors import ChatError
+from chatctl.text import one_line
 
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -45,7 +45,7 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except ChatError as error:
-        typer.echo(f"chatctl: {error}", err=True)
+        typer.echo(f"chatctl: {one_line(str(error))}", err=True)
         raise SystemExit(error.exit_code) from None
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from chatctl.cli import completing
 from chatctl.cli.options import (
     AsJson,
     Host,
@@ -124,7 +125,12 @@ def join(
     title: Title = True,
     plain: Plain = False,
 ) -> None:
-    """Join a chat; exit, /quit or Ctrl-D leaves it."""
+    """Join a chat; exit, /quit or Ctrl-D leaves it.
+
+    Examples:
+        chatctl join 192.168.1.5:12345 --name bob
+        chatctl join --profile work --room ops
+    """
     from chatctl.client import terminal
 
     to = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
@@ -143,7 +149,10 @@ def history(
     room: Room = "lobby",
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME|ID", help="From where on: 2h ago, 2026-11-24T14:03, or behind an id."),
+        typer.Option(
+            metavar="TIME|ID",
+            help="From where on: 2h ago, 22:30, yesterday, 2026-11-24T14:03, or behind an id.",
+        ),
     ] = None,
     limit: Limit = None,
     as_json: AsJson = False,
@@ -154,13 +163,19 @@ def history(
     key: Key = None,
     _profile: Profile = None,
 ) -> None:
-    """Show what was said: the last 50 messages, or all since a time."""
+    """Show what was said: the last 50 messages, or all since a time.
+
+    Examples:
+        chatctl history --since 2h --room ops
+        chatctl history --since yesterday --json
+    """
     import time
 
     from chatctl.client import lookup
+    from chatctl.client.since import parse_since
 
     try:
-        start = None if since is None else lookup.parse_since(since, time.time())
+        start = None if since is None else parse_since(since, time.time())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--since") from None
     to = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
@@ -170,7 +185,10 @@ def history(
 def search(
     ctx: typer.Context,
     words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="All of them must be there.")],
-    only: Annotated[str | None, typer.Option("--room", help="Only in this room.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--room", metavar="ROOM", autocompletion=completing.rooms, help="Only in this room."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, max=500, show_default="50", help="Messages, at most.")
     ] = None,
@@ -182,7 +200,11 @@ def search(
     key: Key = None,
     _profile: Profile = None,
 ) -> None:
-    """Find messages by their words, in all rooms."""
+    """Find messages by their words, in all rooms.
+
+    Examples:
+        chatctl search deploy failed
+    """
     from chatctl.client import lookup
 
     to = access(ctx, server=server, host=host, port=port, name=name, key=key)

@@ -47,7 +47,12 @@ def export(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Write what was said to a file, also while the server runs."""
+    """Write what was said to a file, also while the server runs.
+
+    Examples:
+        chatctl export -o lobby.html --room lobby
+        chatctl export --format text | less
+    """
     from chatctl.archive import exporting
 
     path = None if output == Path("-") else output
@@ -64,7 +69,13 @@ def import_(
     ],
     data: DataDirectory = None,
 ) -> None:
-    """Add what was exported to a history that no server is using; all of it or nothing."""
+    """Add what was exported to a history that no server is using.
+
+    All of it is added, or nothing.
+
+    Examples:
+        chatctl import chat.jsonl --data /var/lib/chatctl
+    """
     from chatctl.archive import importing
 
     path = Path("/dev/stdin") if file == Path("-") else file
@@ -84,7 +95,13 @@ def backup(
     data: DataDirectory = None,
     force: Force = False,
 ) -> None:
-    """Copy the history into one file, also while the server runs; named chatctl.db, a server can use it."""
+    """Copy the history into one file, also while the server runs.
+
+    Named chatctl.db, and in a directory of its own, it is what a server can use.
+
+    Examples:
+        chatctl backup chat-copy.db
+    """
     from chatctl.archive import backup as copying
 
     copying.backup(data_directory(data), file, force=force)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from chatctl.cli import completing
 from chatctl.client.access import Access, split_address
 from chatctl.errors import ChatError
 
@@ -66,11 +67,14 @@ Key = Annotated[
         help="Lets you in, where the server asks for one.",
     ),
 ]
-Room = Annotated[str, typer.Option(envvar="CHATCTL_ROOM", metavar="ROOM", help="The room.")]
+Room = Annotated[
+    str,
+    typer.Option(envvar="CHATCTL_ROOM", metavar="ROOM", autocompletion=completing.rooms, help="The room."),
+]
 
 
 def _use_settings(ctx: typer.Context, profile: str | None) -> str | None:
-    """Makes what is set the defaults of the command's options: by their names, and by that of no others."""
+    """Makes what is set the default of each option whose variable would say the same."""
     from chatctl.client.settings.place import is_missing, settings_path, shown
 
     if profile is None and is_missing(settings_path()):
@@ -83,10 +87,12 @@ def _use_settings(ctx: typer.Context, profile: str | None) -> str | None:
     if settings.exposed and not ctx.resilient_parsing:
         where = shown(settings.path)
         typer.echo(f"chatctl: {where} holds a key that others can read: chmod 600 makes it yours", err=True)
-    values: dict[str, object] = {name: found.value for name, found in settings.found.items()}
-    if "reconnect" in values:
-        values["no_reconnect"] = not values["reconnect"]
-    ctx.default_map = values
+    values = settings.by_variable()
+    ctx.default_map = {
+        parameter.name: [value] if getattr(parameter, "multiple", False) else value
+        for parameter in ctx.command.params
+        if (value := values.get(str(parameter.envvar))) is not None
+    }
     return settings.profile
 
 
@@ -100,6 +106,7 @@ Profile = Annotated[
         rich_help_panel=_CONNECTION,
         callback=_use_settings,
         is_eager=True,
+        autocompletion=completing.profiles,
         help="Which profile of the settings to use.",
     ),
 ]

@@ -97,7 +97,12 @@ def serve(
         bool, typer.Option("--log-json", envvar="CHATCTL_LOG_JSON", help="Log as lines of JSON.")
     ] = False,
 ) -> None:
-    """Start a chat server; Ctrl-C stops it."""
+    """Start a chat server; Ctrl-C stops it.
+
+    Examples:
+        chatctl serve --host 0.0.0.0 --port 12345
+        chatctl serve --keep 90d --motd "be kind"
+    """
     from chatctl.history.log import Retention
     from chatctl.server import logs, server
     from chatctl.server.config import Config

@@ -17,12 +17,12 @@ from chatctl import commands
 from chatctl.client.connection import ChatClient
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
 from chatctl.client.look import Look
-from chatctl.client.lookup import Since, parse_since
 from chatctl.client.markup import mentions
 from chatctl.client.places import Places
 from chatctl.client.remembered import Ignored, LastSeen, Spot
 from chatctl.client.render import View, room_label
 from chatctl.client.shown import Failed, Heading, SinceYouLeft, ToldTo
+from chatctl.client.since import Since, parse_since
 from chatctl.commands import UsageError
 from chatctl.messages import (
     MAX_PAGE,

@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-
-from msgspec import Struct
 
 from chatctl.client.access import Access
+from chatctl.client.complaint import complain
 from chatctl.client.connection import ChatClient
 from chatctl.client.render import View
-from chatctl.client.screen import choose_paint, complain
+from chatctl.client.screen import choose_paint
+from chatctl.client.since import Since
 from chatctl.client.visitor import visit
 from chatctl.errors import ChatError
 from chatctl.framing import encode_all
 from chatctl.messages import MAX_PAGE, Msg
 from chatctl.names import check_room
-from chatctl.text import one_line, parse_duration
 
 DEFAULT_LIMIT = 50
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 _HOW_MORE = "a higher --limit shows them"
-_ID = re.compile(r"\d{1,15}", re.ASCII)
-
-
-class Since(Struct, frozen=True):
-    """From where on messages are wanted: behind an id, or from a time on (milliseconds since the epoch)."""
-
-    after: int | None = None
-    at: int | None = None
-
-
-def parse_since(text: str, now: float) -> Since:
-    """Returns what ``2h``, ``2026-11-24``, ``2026-11-24T14:03`` or ``1234``, an id, mean.
-
-    Args:
-        text: a date or time is local, unless it says otherwise.
-        now: seconds since the Unix epoch.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    if _ID.fullmatch(text):
-        return Since(after=int(text))
-    try:
-        return Since(at=max(0, int((now - parse_duration(text)) * 1000)))
-    except ValueError:
-        pass
-    try:
-        return Since(at=max(0, int(datetime.fromisoformat(text).timestamp() * 1000)))
-    except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{one_line(text)} is no time like 2h or 2026-11-24T14:03, and no id") from None
 
 
 def show_history(

@@ -20,6 +20,8 @@ from chatctl.messages import AskHistory, ClientFrame, Leave, Part, Rename, Say, 
 WINDOW = 64 * 1024
 MAX_WAITING = 5_000  # frames that are not answered or not sent yet
 
+_POSTS = (Say, Tell)
+
 
 class Item(Struct):
     """One frame.
@@ -41,7 +43,7 @@ class Item(Struct):
     @property
     def is_post(self) -> bool:
         """Whether it is a message, which must arrive once."""
-        return isinstance(self.frame, Say | Tell)
+        return isinstance(self.frame, _POSTS)
 
 
 class Outgoing:
@@ -57,6 +59,7 @@ class Outgoing:
         self._open: dict[str | int, Item] = {}  # not answered yet
         self._sent: dict[str | int, Item] = {}  # those of them that are on their way
         self._flying = 0  # bytes of posts that are on their way
+        self._renames = 0  # that are on their way
 
     def add(self, item: Item) -> None:
         """Puts an item at the end.
@@ -82,14 +85,15 @@ class Outgoing:
             if item.key is not None:
                 self._sent[item.key] = item
             self._flying += len(item.data) * item.is_post
+            self._renames += isinstance(item.frame, Rename)
         return taken
 
     def _may_go(self, item: Item) -> bool:
         match item.frame:
             case Say() | Tell():
                 # A nonce is remembered with the name of the one who posts.
-                renaming = any(isinstance(sent.frame, Rename) for sent in self._sent.values())
-                return not renaming and (not self._flying or self._flying + len(item.data) <= WINDOW)
+                fits = not self._flying or self._flying + len(item.data) <= WINDOW
+                return fits and not self._renames
             case Rename() | Part() | Leave():
                 # Whether a post arrived is only seen on return if the client has the name, and is in the
                 # room, that it had when it posted.
@@ -112,12 +116,13 @@ class Outgoing:
         self.posts -= item.is_post
         if self._sent.pop(item.key, None):
             self._flying -= len(item.data) * item.is_post
+            self._renames -= isinstance(item.frame, Rename)
 
     def line_lost(self) -> None:
         """Puts what was sent and not answered back to the front, in its order."""
         self._queue.extendleft(reversed(self._sent.values()))
         self._sent.clear()
-        self._flying = 0
+        self._flying = self._renames = 0
 
     def give_up(self) -> list[Item]:
         """Returns what waits for an answer that will never come, oldest first."""
@@ -125,5 +130,5 @@ class Outgoing:
         self._open.clear()
         self._sent.clear()
         self._queue.clear()
-        self._flying = 0
+        self._flying = self._renames = 0
         return items

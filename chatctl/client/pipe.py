@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from chatctl import commands
+from chatctl.client.complaint import complain
 from chatctl.client.conversation import Conversation, exported
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
-from chatctl.client.screen import choose_paint, complain, is_terminal
+from chatctl.client.lines import read_lines
+from chatctl.client.screen import choose_paint, is_terminal
 from chatctl.client.shown import Failed
 from chatctl.commands import UsageError
 from chatctl.errors import ChatError, ConnectionFailed, DataError, Refused
@@ -108,7 +110,8 @@ class Pipe:
         """Says what standard input holds, then leaves; the target of its thread."""
         # Once the connection is over the main thread tells; there is nobody to say anything to.
         with suppress(ConnectionFailed):
-            for number, line in enumerate(_lines(_read_stdin, MAX_TEXT), 1):
+            lines = chain.from_iterable(read_lines(_read_stdin, MAX_TEXT))
+            for number, line in enumerate(lines, 1):
                 # What the thread has ready must not grow with what is piped in.
                 if not self._client.wait_acked(IN_FLIGHT - 1) or not self._take(number, line):
                     break
@@ -154,24 +157,3 @@ class Pipe:
 
 def _read_stdin() -> bytes:
     return os.read(sys.stdin.fileno(), READ_BYTES) if sys.stdin is not None else b""
-
-
-def _lines(read: Callable[[], bytes], limit: int) -> Iterator[str]:
-    r"""Yields lines without their ends, ``\n`` or ``\r\n``; what is not UTF-8 is replaced.
-
-    Args:
-        read: returns some bytes more, none at the end.
-        limit: bytes of a line that are of use; one that is longer comes cut, but longer than this.
-    """
-    tail = b""
-    while data := read():
-        *whole, tail = (tail + data).split(b"\n")
-        yield from (_decode(line) for line in whole)
-        # One byte more than too long, as the last one may be a carriage return.
-        tail = tail[: limit + 2]
-    if tail:
-        yield _decode(tail)
-
-
-def _decode(line: bytes) -> str:
-    return line.removesuffix(b"\r").decode(errors="replace")

@@ -21,7 +21,6 @@ from chatctl.client.shown import ToldTo
 from chatctl.client.terminal_codes import abilities
 from chatctl.client.themes import palette
 from chatctl.messages import Frame, Msg, Told
-from chatctl.text import one_line
 
 Paint = Callable[[Frame, View], str]
 
@@ -156,8 +155,3 @@ def speak_any_encoding() -> None:
     """Has standard output take everything: a terminal that knows no arrows gets question marks."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-
-
-def complain(text: str) -> None:
-    """Tells the one who started the program what it did not do, on standard error."""
-    print(f"chatctl: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log

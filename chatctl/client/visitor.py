@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
-
 from chatctl.client.access import Access
+from chatctl.client.coming_in import come_in
 from chatctl.client.connection import CONNECT_SECONDS, ChatClient
-from chatctl.errors import ConnectionFailed
-from chatctl.names import MAX_NAME
 
 
 def visit(access: Access, *, timeout: float = CONNECT_SECONDS) -> ChatClient:
@@ -20,16 +17,4 @@ def visit(access: Access, *, timeout: float = CONNECT_SECONDS) -> ChatClient:
     Raises:
         ConnectionFailed: in one line why it did not work.
     """
-    try:
-        return _connect(access, access.name, timeout)
-    except ConnectionFailed as failure:
-        if failure.code != "name-taken":
-            raise
-        # Most likely it is the same person, who is there already.
-        return _connect(access, f"{access.name[: MAX_NAME - 9]}-{secrets.token_hex(4)}", timeout)
-
-
-def _connect(access: Access, name: str, timeout: float) -> ChatClient:
-    return ChatClient.connect(
-        access.host, access.port, name, {}, timeout=timeout, key=access.key, reconnect=False
-    )
+    return come_in(access, {}, timeout=timeout, reconnect=False, insist=False)

@@ -16,7 +16,10 @@ Value = str | int  # or a bool, which is an int
 DEFAULT_BACKLOG = 50
 MAX_BACKLOG = 500
 MAX_KEY = 1_024  # characters
-FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+FLAGS = {
+    **dict.fromkeys(("true", "yes", "on", "t", "y", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "f", "n", "0"), False),
+}
 
 
 class Setting(NamedTuple):
@@ -35,6 +38,13 @@ class Setting(NamedTuple):
     words: str
     example: Value = ""
     negated: bool = False
+
+    @property
+    def choices(self) -> list[str]:
+        """All that it can be, if these are few."""
+        if isinstance(self.default, bool):
+            return ["true", "false"]
+        return list(type(self.default)) if isinstance(self.default, StrEnum) else []
 
 
 def _text(value: object) -> str:

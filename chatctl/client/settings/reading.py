@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chatctl.client.settings.known import SETTINGS, Value, told
+from chatctl.client.settings.known import SETTINGS, Value, told, variable
 from chatctl.client.settings.place import settings_path, shown
 from chatctl.errors import SettingsError
 from chatctl.text import one_line
@@ -51,6 +51,13 @@ class Settings:
     found: dict[str, Found]
     profiles: list[str]
     exposed: bool
+
+    def by_variable(self) -> dict[str, Value]:
+        """Returns what is set by the names of the variables that would say the same."""
+        return {
+            variable(name): not found.value if SETTINGS[name].negated else found.value
+            for name, found in self.found.items()
+        }
 
     def line(self, keys: Sequence[str]) -> int:
         """Returns the line on which something is said of `keys`, from the top on."""

@@ -1,0 +1,77 @@
+"""Standard output of a command for scripts: frames of the protocol, or lines for people, as they come."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+from chatctl.errors import ChatError
+from chatctl.framing import encode_all
+from chatctl.messages import Frame
+
+STDOUT = 1
+CLOSED = select.POLLERR | select.POLLHUP
+
+
+class Output:
+    """Writes without a buffer, so that nothing is left to be written when the command is interrupted.
+
+    Args:
+        rooms: that the frames come from, as `names.check_room` returns them.
+        as_json: prints each frame as a line of JSON.
+
+    Attributes:
+        closed: nobody reads it any more.
+    """
+
+    def __init__(self, rooms: Sequence[str], *, as_json: bool) -> None:
+        self._encode = encode_all if as_json else _painter(rooms)
+        self.closed = False
+
+    def show(self, frames: Sequence[Frame]) -> None:
+        """Writes frames.
+
+        Raises:
+            BrokenPipeError: nobody reads it any more.
+            ChatError: it cannot be written.
+        """
+        write(self._encode(frames))
+
+    def watch(self, closed: Callable[[], None]) -> None:
+        """Calls `closed`, from another thread, once nobody reads standard output any more."""
+        threading.Thread(target=self._watch, args=(closed,), name="stdout", daemon=True).start()
+
+    def _watch(self, closed: Callable[[], None]) -> None:
+        poll = select.poll()
+        poll.register(STDOUT, 0)
+        if any(event & CLOSED for _, event in poll.poll()):
+            self.closed = True
+            closed()
+
+
+def write(data: bytes) -> None:
+    """Writes all of `data` to standard output; raises as `Output.show`."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(STDOUT, rest) :]
+        except BlockingIOError:  # Whoever shares it has made it so.
+            select.select([], [STDOUT], [])
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise ChatError(f"cannot write: {error.strerror}") from None
+
+
+def _painter(rooms: Sequence[str]) -> Callable[[Sequence[Frame]], bytes]:
+    """Returns what makes lines for people of frames."""
+    from chatctl.client.render import View
+    from chatctl.client.screen import choose_paint
+
+    paint = choose_paint()
+    view = View("", rooms[0] if len(rooms) == 1 else "")
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return lambda frames: "".join(paint(frame, view) for frame in frames).encode(encoding, "replace")

@@ -1,0 +1,111 @@
+"""Pipelines in a real shell, where ``chatctl`` is the one of this checkout."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.helpers import SECONDS, RunningServer, environment
+
+
+@cache
+def _bin() -> tempfile.TemporaryDirectory[str]:
+    """Makes a directory that holds the command, and nothing else."""
+    directory = tempfile.TemporaryDirectory(prefix="chatctl-bin-")
+    command = Path(directory.name) / "chatctl"
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m chatctl "$@"\n')
+    command.chmod(0o755)
+    return directory
+
+
+def shell_environment(server: RunningServer | str, **changes: str) -> dict[str, str]:
+    """Returns an environment in which commands go to `server`, or to its address, as eve."""
+    address = server if isinstance(server, str) else f"{server.host}:{server.port}"
+    given = {"CHATCTL_SERVER": address, "CHATCTL_NAME": "eve", "TZ": "UTC"} | changes
+    return environment(PATH=f"{_bin().name}:{os.environ['PATH']}", **given)
+
+
+def run(
+    server: RunningServer | str, line: str, *, stdin: str | int = "", cwd: Path | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs a line of shell to its end; `stdin` is what it reads, or a descriptor to read from."""
+    source: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
+    return subprocess.run(
+        ["/bin/sh", "-c", line],
+        env=shell_environment(server, **env),
+        cwd=cwd,
+        **source,
+        capture_output=True,
+        text=True,
+        timeout=2 * SECONDS,
+    )
+
+
+class Job:
+    """A line of shell that runs, with its output in files that can be looked at."""
+
+    def __init__(self, server: RunningServer | str, line: str, cwd: Path, **env: str) -> None:
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by running
+        self._err = tempfile.TemporaryFile()  # noqa: SIM115
+        self.proc = subprocess.Popen(
+            ["/bin/sh", "-c", line],
+            env=shell_environment(server, **env),
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=self._out,
+            stderr=self._err,
+            start_new_session=True,
+        )
+        assert self.proc.stdin is not None
+        self.stdin = self.proc.stdin
+
+    @property
+    def out(self) -> str:
+        """What was printed so far."""
+        return os.pread(self._out.fileno(), 1 << 24, 0).decode()
+
+    @property
+    def err(self) -> str:
+        """What was told so far."""
+        return os.pread(self._err.fileno(), 1 << 24, 0).decode()
+
+    def write(self, text: str) -> None:
+        """Writes to the shell's standard input."""
+        self.stdin.write(text.encode())
+        self.stdin.flush()
+
+    def end(self, number: signal.Signals | None = None) -> int:
+        """Sends a signal to the shell, or what it became; returns its exit code."""
+        if number is not None:
+            self.proc.send_signal(number)
+        return self.proc.wait(SECONDS)
+
+    def close(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.proc.pid, signal.SIGKILL)
+        self.proc.wait(SECONDS)
+        for file in (self.stdin, self._out, self._err):
+            with suppress(BrokenPipeError):
+                file.close()
+
+
+@contextmanager
+def running(server: RunningServer | str, line: str, cwd: Path, **env: str) -> Iterator[Job]:
+    """Runs a line of shell; shows what it told if the test fails, and ends all that it started."""
+    job = Job(server, line, cwd, **env)
+    try:
+        yield job
+    except BaseException:
+        sys.stderr.write(f"{line}\n{job.out}{job.err}")
+        raise
+    finally:
+        job.close()
