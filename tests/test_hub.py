@@ -13,6 +13,8 @@ from chatctl.history.log import Post
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import (
     LOBBY,
+    MAX_NAMES_LISTED,
+    MAX_ROOMS,
     MAX_SERVER_FRAME,
     Frame,
     Members,
@@ -22,7 +24,7 @@ from chatctl.messages import (
     Told,
     Topic,
 )
-from chatctl.server.hub import MAX_NAMES_LISTED, MAX_ROOMS, Hub
+from chatctl.server.hub import Hub
 from chatctl.server.room import Member, PostSet, Room
 from tests.helpers import SECONDS
 

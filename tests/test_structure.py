@@ -22,7 +22,7 @@ STORE = [*WIRE, "history", "server.access"]
 LAYERS: dict[str, list[str]] = {
     "__init__": ["client.connection"],
     "errors": [],
-    "messages": BASE,
+    "messages": [*BASE, "names", "text"],
     "names": BASE,
     "text": BASE,
     "framing": WORDS,

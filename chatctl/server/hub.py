@@ -13,13 +13,20 @@ from collections.abc import Callable
 from chatctl.errors import Refused
 from chatctl.history.log import Log
 from chatctl.history.nonces import RecentNonces
-from chatctl.messages import LOBBY, Kind, Members, RoomLine, Rooms, Told
+from chatctl.messages import (
+    LOBBY,
+    MAX_NAMES_LISTED,
+    MAX_ROOMS,
+    Kind,
+    Members,
+    RoomLine,
+    Rooms,
+    Told,
+)
 from chatctl.names import MAX_DECOMPOSED, MAX_NAME, fold, skeleton
 from chatctl.server.room import Member, Room
 
-MAX_ROOMS = 1_000  # that can be entered without asking the log
 MAX_KEPT_ROOMS = 10_000  # that have something in the log
-MAX_NAMES_LISTED = 5_000  # that many of 32 characters fit into one frame
 MAX_LIST_BYTES = 900 * 1024  # of one answer to `list`
 
 

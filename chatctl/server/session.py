@@ -22,6 +22,7 @@ from chatctl.messages import (
     MAX_CLIENT_FRAME,
     MAX_HANDSHAKE,
     MAX_NONCE,
+    MAX_WORDS,
     VERSION,
     Ack,
     AskHistory,
@@ -269,7 +270,7 @@ class Session:
             session=secret,
             limits=_limits(config),
             resumed=resumed,
-            motd=config.motd or None,
+            motd=config.motd[:MAX_WORDS] or None,
             re=hello.n,
         )
 
