@@ -17,6 +17,7 @@ BASE = ["errors"]
 WORDS = [*BASE, "messages", "names", "text"]
 WIRE = [*WORDS, "framing", "commands", "invite"]
 STORE = [*WIRE, "history", "server.access"]
+TCP = ["keepalive"]
 # Module or folder, and what of the package it may import. A folder may always import what is in it; what is
 # not named here, like cli, may import anything but cli.
 LAYERS: dict[str, list[str]] = {
@@ -28,14 +29,15 @@ LAYERS: dict[str, list[str]] = {
     "framing": WORDS,
     "commands": WORDS,
     "invite": WORDS,
+    "keepalive": [],
     "history": WIRE,
     "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
     "server.access": WIRE,
     "server.dialects": STORE,
     "server.room": STORE,
     "server.hub": [*STORE, "server.room"],
-    "server": [*STORE, "", "server"],
-    "client": [*WIRE, "", "client"],
+    "server": [*STORE, *TCP, "", "server"],
+    "client": [*WIRE, *TCP, "", "client"],
 }
 NETWORK = {"socket", "ssl", "selectors", "select", "asyncio"}
 WORLD = {*NETWORK, "os", "sys", "threading", "subprocess", "multiprocessing", "signal", "time", "logging"}
