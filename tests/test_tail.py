@@ -283,6 +283,24 @@ def test_what_a_command_prints_is_its_own_and_a_failure_counts_as_handled(
         assert job.err == f"err 1\nchatctl: sh failed with exit code 7 for message 1 of #{room}\nerr 2\n"
 
 
+@pytest.mark.parametrize(("trap", "again"), [("trap 'exit 0' TERM", False), (":", True)])
+def test_a_command_that_is_interrupted_has_handled_it_if_it_says_so(
+    server: RunningServer, trap: str, again: bool, tmp_path: Path
+) -> None:
+    room, command, log = fresh("room"), tmp_path / "slow", tmp_path / "handled"
+    command.write_text(f'#!/bin/sh\n{trap}\necho "$CHATCTL_ID" >> handled\nsleep 60 & wait\n')
+    command.chmod(0o755)
+    say(server, room, "1")
+    line = f"exec chatctl tail --room {room} --from 0 --state state --exec"
+    with running(server, f"{line} ./slow", tmp_path) as job:
+        wait_for(lambda: handled(log), "the command runs")
+        assert job.end(signal.SIGTERM) == 128 + signal.SIGTERM
+    with running(server, f"{line} 'tee -a handled'", tmp_path) as job:
+        say(server, room, "2")
+        wait_for(lambda: job.out.endswith("2"), "the next one is handled")
+        assert job.out == ("12" if again else "2")
+
+
 # Where it was
 
 
