@@ -51,7 +51,6 @@ def joined(monkeypatch: pytest.MonkeyPatch, path: Path) -> Called:
 
 DEFAULTS = {
     "reconnect": True,
-    "key": None,
     "backlog": 50,
     "plain": False,
     "look": Look(),
@@ -60,13 +59,12 @@ DEFAULTS = {
 
 def test_defaults_of_join(joined: Called) -> None:
     assert invoked("join") == (0, "")
-    assert joined.args == ("127.0.0.1", 12345, "login", "lobby")
+    assert joined.args == (Access("127.0.0.1", 12345, "login", named=False), "lobby")
     assert joined.kwargs == DEFAULTS
 
 
 OTHER = {
     "reconnect": False,
-    "key": "k",
     "backlog": 0,
     "plain": True,
     "look": Look(Theme.high_contrast, Timestamp.datetime, Bell.off, Notify.osc9, title=False),
@@ -78,7 +76,7 @@ def test_join_by_options(joined: Called) -> None:
     look = [word for name, value in LOOK.items() for word in (f"--{name}", value.upper())]
     args = [*look, "--no-title", "--plain", "--no-reconnect", "--backlog", "0", "--key", "k", "--room", "dev"]
     assert invoked("join", *args) == (0, "")
-    assert (joined.args[3], joined.kwargs) == ("dev", OTHER)
+    assert (joined.args[1], joined.kwargs, joined.args[0].key) == ("dev", OTHER, "k")
 
 
 def test_join_by_variables(joined: Called) -> None:
@@ -86,7 +84,7 @@ def test_join_by_variables(joined: Called) -> None:
     flags = {"CHATCTL_TITLE": "0", "CHATCTL_PLAIN": "1", "CHATCTL_NO_RECONNECT": "1"}
     others = {"CHATCTL_BACKLOG": "0", "CHATCTL_KEY": "k", "CHATCTL_ROOM": "dev"}
     assert invoked("join", **variables, **flags, **others) == (0, "")
-    assert (joined.args[3], joined.kwargs) == ("dev", OTHER)
+    assert (joined.args[1], joined.kwargs, joined.args[0].key) == ("dev", OTHER, "k")
 
 
 def settings(path: Path) -> None:
@@ -99,7 +97,7 @@ def settings(path: Path) -> None:
 def test_join_by_settings(joined: Called, path: Path) -> None:
     settings(path)
     assert invoked("join") == (0, "")
-    assert (joined.args[3], joined.kwargs) == ("dev", OTHER)
+    assert (joined.args[1], joined.kwargs, joined.args[0].key) == ("dev", OTHER, "k")
 
 
 def test_flags_that_are_set_can_be_taken_back(joined: Called, path: Path) -> None:
@@ -162,7 +160,7 @@ def test_where_the_server_is(
     if server is not None:
         path.write_text(f'server = "{server}"\n')
     assert invoked("join", *args, **env) == (0, "")
-    assert joined.args[:2] == expected
+    assert (joined.args[0].host, joined.args[0].port) == expected
 
 
 @pytest.mark.parametrize(
