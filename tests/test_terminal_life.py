@@ -293,7 +293,7 @@ def test_history_search_and_export(server: RunningServer, tmp_path: Path) -> Non
         ann.expect_somewhere("3 messages of #lobby are in")
         assert "bob: green pears" in path.read_text()
         ann.enter(f"/export {path}")
-        ann.expect_somewhere("lobby.txt is")
+        wait_for(lambda: "istherealready" in "".join(ann.text().split()), "a refusal")
 
 
 # Whatever happens
