@@ -6,6 +6,7 @@ A line is turned into an action by `parse`; whoever reads lines from people acts
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import takewhile
 from typing import Literal
 
@@ -89,6 +90,70 @@ class Topic(Struct, frozen=True):
     text: str = ""
 
 
+class Focus(Struct, frozen=True):
+    """Talk in another room one is in: its name, or its number in the prompt."""
+
+    room: str
+
+
+class Whois(Struct, frozen=True):
+    """Show what is known of a person."""
+
+    name: str
+
+
+class Ignore(Struct, frozen=True):
+    """Hide what `name` says and does; list who is hidden if it is empty."""
+
+    name: str = ""
+
+
+class Unignore(Struct, frozen=True):
+    """Show `name` again."""
+
+    name: str
+
+
+class Away(Struct, frozen=True):
+    """Tell those who ask, or write privately, that one is away, and why."""
+
+    text: str = "away"
+
+
+class Back(Struct, frozen=True):
+    """Be away no more."""
+
+
+class History(Struct, frozen=True):
+    """Show what was said in the room: the last messages, so many of them, or all since a time."""
+
+    since: str = ""
+
+
+class Search(Struct, frozen=True):
+    """Find messages by their words, in all rooms."""
+
+    text: str
+
+
+class Export(Struct, frozen=True):
+    """Write all that is kept of the room to a file."""
+
+    path: str
+
+
+class Choose(Struct, frozen=True):
+    """Change how the chat looks or sounds; show how it does if `value` is empty.
+
+    Attributes:
+        what: the attribute of `client.look.Look`.
+        value: one of the command's choices.
+    """
+
+    what: str
+    value: str = ""
+
+
 class Clear(Struct, frozen=True):
     """Clear the screen."""
 
@@ -97,7 +162,31 @@ class Quit(Struct, frozen=True):
     """Leave the chat."""
 
 
-Action = Say | Help | Nick | Me | Msg | Reply | Who | Rooms | Join | Part | Topic | Clear | Quit
+Action = (
+    Say
+    | Help
+    | Nick
+    | Me
+    | Msg
+    | Reply
+    | Who
+    | Whois
+    | Rooms
+    | Join
+    | Part
+    | Focus
+    | Topic
+    | Ignore
+    | Unignore
+    | Away
+    | Back
+    | History
+    | Search
+    | Export
+    | Choose
+    | Clear
+    | Quit
+)
 
 
 # The table
@@ -112,6 +201,7 @@ class Argument(Struct, frozen=True):
         optional: it may be left out.
         rest: it is the rest of the line, not one word.
         completes: what its beginning can be completed to.
+        choices: what it can be, where that is known.
     """
 
     label: str
@@ -119,6 +209,7 @@ class Argument(Struct, frozen=True):
     optional: bool = False
     rest: bool = False
     completes: Literal["names", "rooms", ""] = ""
+    choices: tuple[str, ...] = ()
 
 
 class Command(Struct, frozen=True):
@@ -138,10 +229,20 @@ class Command(Struct, frozen=True):
 
 _NEW_NAME = Argument("NAME", "needs a name")
 _NAME = Argument("NAME", "needs a name", completes="names")
+_ANY_NAME = Argument("NAME", optional=True, completes="names")
 _TEXT = Argument("TEXT", "needs a text", rest=True)
-_TOPIC = Argument("TEXT", optional=True, rest=True)
+_ANY_TEXT = Argument("TEXT", optional=True, rest=True)
 _ROOM = Argument("ROOM", "needs a room", completes="rooms")
 _ANY_ROOM = Argument("ROOM", optional=True, completes="rooms")
+_SINCE = Argument("COUNT|TIME", optional=True, rest=True)
+_FILE = Argument("FILE", "needs a file", rest=True)
+
+
+def _choice(what: str, choices: tuple[str, ...], help_: str) -> Command:
+    """Returns a command that changes an attribute of the look."""
+    argument = Argument("HOW", optional=True, choices=choices)
+    return Command(what, partial(Choose, what), (argument,), f"{help_}: {', '.join(choices)}")
+
 
 COMMANDS = (
     Command("help", Help, (), "list the commands"),
@@ -150,10 +251,23 @@ COMMANDS = (
     Command("msg", Msg, (_NAME, _TEXT), "send a private message"),
     Command("reply", Reply, (_TEXT,), "answer the last private message"),
     Command("who", Who, (_ANY_ROOM,), "show who is in the room"),
+    Command("whois", Whois, (_NAME,), "show what is known of someone"),
+    Command("away", Away, (_ANY_TEXT,), "tell who writes to you that you are away"),
+    Command("back", Back, (), "be away no more"),
+    Command("ignore", Ignore, (_ANY_NAME,), "hide what someone says; list who is hidden"),
+    Command("unignore", Unignore, (_NAME,), "show someone again"),
     Command("rooms", Rooms, (), "list the rooms"),
     Command("join", Join, (_ROOM,), "enter a room, or go to one you are in"),
     Command("part", Part, (_ANY_ROOM,), "leave the room"),
-    Command("topic", Topic, (_TOPIC,), "show or set the room's topic"),
+    Command("focus", Focus, (_ROOM,), "talk in another of your rooms; Alt-1 to Alt-9 too"),
+    Command("topic", Topic, (_ANY_TEXT,), "show or set the room's topic"),
+    Command("history", History, (_SINCE,), "show what was said: /history 200, or 2h"),
+    Command("search", Search, (_TEXT,), "find messages by their words, in all rooms"),
+    Command("export", Export, (_FILE,), "write the room to a .jsonl, .md, .html or .txt file"),
+    _choice("timestamp", ("off", "time", "datetime"), "in front of messages"),
+    _choice("bell", ("off", "mentions", "all"), "what rings"),
+    _choice("notify", ("off", "osc9", "osc777"), "tell the desktop too"),
+    _choice("theme", ("auto", "dark", "light", "mono", "high-contrast"), "the colours"),
     Command("clear", Clear, (), "clear the screen"),
     Command("quit", Quit, (), "leave the chat; exit does too"),
 )
@@ -190,6 +304,12 @@ def parse(line: str) -> Action | None:
     return command.action(*_arguments(command, rest))
 
 
+def _check(command: Command, argument: Argument, value: str) -> str:
+    if argument.choices and value not in argument.choices:
+        raise UsageError(f"/{command.name}: one of {', '.join(argument.choices)}")
+    return value
+
+
 def _split(text: str) -> tuple[str, str]:
     """Returns the first word, and what follows the white space after it."""
     word = text.split(maxsplit=1)[0] if text[:1].strip() else ""
@@ -206,7 +326,7 @@ def _arguments(command: Command, rest: str) -> list[str]:
     for argument in command.arguments:
         value, rest = (rest, "") if argument.rest else _split(rest)
         if value:
-            values.append(value)
+            values.append(_check(command, argument, value))
         elif not argument.optional:
             raise UsageError(f"{command.usage}: {argument.needs}")
     # Whoever types more than a command without arguments needs (/quit bye all) is understood all the same.
@@ -216,6 +336,10 @@ def _arguments(command: Command, rest: str) -> list[str]:
 
 
 # Completion
+
+
+def _no_emoji(_word: str) -> list[str]:
+    return []
 
 
 class Completion(Struct, frozen=True):
@@ -236,17 +360,22 @@ class Completion(Struct, frozen=True):
         return "".join(first for first, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def complete(line: str, names: Iterable[str], rooms: Iterable[str]) -> Completion:
+def complete(
+    line: str, names: Iterable[str], rooms: Iterable[str], emoji: Callable[[str], list[str]] = _no_emoji
+) -> Completion:
     """Returns what the last word of `line` may become.
 
     Args:
         line: what stands before the cursor.
         names: of people who may be meant.
         rooms: that may be meant, without ``#``.
+        emoji: returns the names of emoji, with their colons, that begin with a word.
     """
     start = max(line.rfind(blank) for blank in " \t\n") + 1
     word, before = line[start:], line[:start].split()
-    if line.startswith("/") and not line.startswith("//"):
+    if len(word) > 1 and word.startswith(":"):
+        choices = emoji(word)
+    elif line.startswith("/") and not line.startswith("//"):
         choices = _complete_command(word, before, names, rooms)
     else:
         choices = _matching(word, names, ": " if not before else " ") if word else []
@@ -263,6 +392,8 @@ def _complete_command(word: str, before: list[str], names: Iterable[str], rooms:
     if not arguments or (len(before) > len(command.arguments) and not arguments[0].rest):
         return []
     argument = arguments[0]
+    if argument.choices:
+        return _matching(word, argument.choices, "")
     if argument.completes == "rooms":
         prefix = "#" if word.startswith("#") else ""
         return _matching(word, (prefix + room for room in rooms), "")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 from typing import Generic, NoReturn, TypeVar, cast, get_args
 
 import msgspec
@@ -27,7 +28,8 @@ from chatctl.messages import (
 _encoder = msgspec.json.Encoder()
 # Possessive, and content with a string that does not end: else a line of quotes takes quadratic time.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?')
-_BRACKET = re.compile(rb"[\[\]{}]")
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # down, and up again: -1 in a signed byte
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 F = TypeVar("F")
 
@@ -74,7 +76,7 @@ class FrameReader(Generic[F]):
         self._language = language
         self._decode = language.decode
         self._limit = limit
-        self._tail = b""
+        self._tail = bytearray()
         self.stopped = False
 
     def feed(self, data: bytes) -> list[F | Fault]:
@@ -85,9 +87,14 @@ class FrameReader(Generic[F]):
         """
         if self.stopped:
             return []
-        data = self._tail + data
+        if b"\n" not in data:
+            # However small the pieces of a long line, what is there of it is not copied for each.
+            self._tail += data
+            return self._feed_carefully([])
+        if self._tail:
+            data = b"".join((self._tail, data))
         lines = data.split(b"\n")
-        self._tail = lines.pop()
+        self._tail = bytearray(lines.pop())
         # Each line that is a frame has a bracket of its own; this many more cannot nest too deep.
         brackets = data.count(b"[") + data.count(b"{") - self._tail.count(b"[") - self._tail.count(b"{")
         if (
@@ -124,9 +131,15 @@ class FrameReader(Generic[F]):
 
     def _stop(self, out: list[F | Fault], fault: Fault) -> list[F | Fault]:
         self.stopped = True
-        self._tail = b""
+        self._tail.clear()
         out.append(fault)
         return out
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What a frame of any type has."""
+
+    t: str
 
 
 class Language(Generic[F]):
@@ -158,8 +171,11 @@ class Language(Generic[F]):
 
         Lone surrogates (``\ud800``) are the one thing it refuses that is valid JSON (RFC 8259 section 8.2):
         such a frame is returned, and whoever checks its text, name or room answers with the code that
-        belongs there.
+        belongs there. Not so in a long line, which only servers send: what is in it could take twenty times
+        its size in memory.
         """
+        if len(line) > MAX_CLIENT_FRAME:
+            return self._explain_long(line, reason)
         try:
             value = json.loads(line.decode(), parse_constant=_no_constant, parse_int=_whole)
         except ValueError:
@@ -188,14 +204,23 @@ class Language(Generic[F]):
             return Fault("unsupported-version", f"this is version {VERSION} of the protocol", re=re_)
         return Fault("bad-frame", reason, re=re_, nonce=nonce if isinstance(nonce, str) else None)
 
+    def _explain_long(self, line: bytes, reason: str) -> Fault:
+        try:
+            head = _read_head(line)
+        except msgspec.MsgspecError:
+            return Fault("bad-frame", reason)
+        if head.t not in self.types:
+            return Fault("unknown-type", "there is no such type of frame here", fatal=False)
+        return Fault("bad-frame", reason)
+
+
+_read_head = msgspec.json.Decoder(_Head).decode
+
 
 def depth(line: bytes) -> int:
     """Returns how deep arrays and objects are nested in a line of JSON, strings left out."""
-    deepest = level = 0
-    for bracket in _BRACKET.findall(_STRING.sub(b"", line)):
-        level += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, level)
-    return deepest
+    steps = _STRING.sub(b"", line).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b"), initial=0))
 
 
 def client_frames() -> FrameReader[ClientFrame]:

@@ -11,6 +11,9 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from chatctl.names import MAX_NAME, MAX_ROOM
+from chatctl.text import MAX_TOPIC
+
 VERSION = 1
 LOBBY = "lobby"
 
@@ -23,6 +26,13 @@ MAX_NONCE = 64  # bytes of UTF-8
 MAX_BACKLOG = 500
 DEFAULT_BACKLOG = 50
 MAX_MEMBERS_SHOWN = 200
+MAX_NAMES_LISTED = 5_000  # that many of 32 characters fit into one frame,
+MAX_AWAY_LISTED = 2_000  # and so many once more
+MAX_ROOMS_LISTED = 50  # of one person
+MAX_AGENT = 64  # characters of what a client calls itself
+MAX_ROOMS = 1_000  # that can be entered without asking the log
+MAX_KEPT_ROOMS = 10_000  # that have something in the log
+MAX_WORDS = 16_384  # characters of what the server itself has to say
 MAX_PAGE = 500  # messages in one answer to `history` or `search`
 DEFAULT_PAGE = 100
 
@@ -32,6 +42,14 @@ MessageId = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Backlog = Annotated[int, Meta(ge=0, le=MAX_BACKLOG)]
 PageSize = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
 Kind = Literal["text", "action"]
+# In what comes from a server: who keeps it, or sorts it, has to know how much it can be.
+Name = Annotated[str, Meta(max_length=MAX_NAME)]
+Room = Annotated[str, Meta(max_length=MAX_ROOM)]
+TopicText = Annotated[str, Meta(max_length=MAX_TOPIC)]
+Nonce = Annotated[str, Meta(max_length=MAX_NONCE)]
+Words = Annotated[str, Meta(max_length=MAX_WORDS)]
+FewNames = Annotated[list[Name], Meta(max_length=MAX_MEMBERS_SHOWN)]
+Messages = Annotated[list["Msg"], Meta(max_length=MAX_PAGE)]
 
 
 class Frame(Struct, tag_field="t", omit_defaults=True, gc=False):
@@ -215,53 +233,53 @@ class Welcome(Frame, tag="welcome", kw_only=True, gc=True):
     """The client is in, under ``name``; ``session`` is its fresh secret."""
 
     v: int
-    name: str
-    server: str
-    session: str
+    name: Name
+    server: Words
+    session: Words
     limits: Limits
     resumed: bool = False
-    motd: str | None = None
+    motd: Words | None = None
     re: Whole | None = None
 
 
 class RoomState(Frame, tag="room", kw_only=True, gc=True):
     """The client is now in ``room``; ``last`` is its newest id, ``members`` is cut at 200 names."""
 
-    room: str
-    topic: str
-    count: int
-    members: list[str]
-    last: int
+    room: Room
+    topic: TopicText
+    count: Whole
+    members: FewNames
+    last: Whole
     re: Whole | None = None
 
 
 class Msg(Frame, tag="msg"):
     """A message in a room. ``nonce`` reaches only the one who posted it, on replay."""
 
-    id: int
-    at: int
-    room: str
-    name: str
+    id: Whole
+    at: Whole
+    room: Room
+    name: Name
     text: str
     kind: Kind = "text"
-    nonce: str | None = None
+    nonce: Nonce | None = None
 
 
 class Ack(Frame, tag="ack", kw_only=True):
     """The client's ``say`` (with ``room`` and ``id``) or ``tell`` with ``nonce`` is accepted."""
 
-    nonce: str
-    at: int
-    room: str | None = None
-    id: int | None = None
+    nonce: Nonce
+    at: Whole
+    room: Room | None = None
+    id: Whole | None = None
     re: Whole | None = None
 
 
 class Told(Frame, tag="told"):
     """A private message."""
 
-    at: int
-    name: str
+    at: Whole
+    name: Name
     text: str
     kind: Kind = "text"
 
@@ -269,82 +287,82 @@ class Told(Frame, tag="told"):
 class Presence(Frame, tag="presence", kw_only=True, gc=True):
     """Who came to a room and who left it; ``count`` is right even where the lists are cut."""
 
-    room: str
-    joined: list[str]
-    left: list[str]
-    count: int
+    room: Room
+    joined: FewNames
+    left: FewNames
+    count: Whole
     re: Whole | None = None
 
 
 class Renamed(Frame, tag="renamed"):
     """Someone the client shares a room with, or the client itself, has a new name."""
 
-    name: str
-    to: str
+    name: Name
+    to: Name
     re: Whole | None = None
 
 
 class Topic(Frame, tag="topic"):
     """The topic of a room changed."""
 
-    room: str
+    room: Room
     text: str
-    name: str
-    at: int
+    name: Name
+    at: Whole
     re: Whole | None = None
 
 
 class Members(Frame, tag="members", kw_only=True, gc=True):
     """The answer to ``who``; ``away``: those of ``names`` who are."""
 
-    names: list[str]
-    count: int
-    room: str | None = None
-    away: list[str] = field(default_factory=list)
+    names: Annotated[list[Name], Meta(max_length=MAX_NAMES_LISTED)]
+    count: Whole
+    room: Room | None = None
+    away: Annotated[list[Name], Meta(max_length=MAX_AWAY_LISTED)] = field(default_factory=list)
     re: Whole | None = None
 
 
 class Away(Frame, tag="away"):
     """Someone is away, and what they say of that; empty: they are back."""
 
-    name: str
-    text: str
+    name: Name
+    text: TopicText
     re: Whole | None = None
 
 
 class User(Frame, tag="user", kw_only=True, gc=True):
     """The answer to ``whois``: when they came in, and the seconds since they said something."""
 
-    name: str
-    rooms: list[str]
-    at: int
-    idle: int
-    away: str | None = None
-    agent: str | None = None
+    name: Name
+    rooms: Annotated[list[Room], Meta(max_length=MAX_ROOMS_LISTED)]
+    at: Whole
+    idle: Whole
+    away: TopicText | None = None
+    agent: Annotated[str, Meta(max_length=MAX_AGENT)] | None = None
     re: Whole | None = None
 
 
 class RoomLine(Struct):
     """One room in the answer to ``list``."""
 
-    room: str
-    count: int
-    topic: str
-    last: int
+    room: Room
+    count: Whole
+    topic: TopicText
+    last: Whole
 
 
 class Rooms(Frame, tag="rooms", gc=True):
     """The answer to ``list``."""
 
-    rooms: list[RoomLine]
+    rooms: Annotated[list[RoomLine], Meta(max_length=MAX_ROOMS + MAX_KEPT_ROOMS)]
     re: Whole | None = None
 
 
 class History(Frame, tag="history", kw_only=True, gc=True):
     """The answer to ``history``, oldest first; ``more``: there are others on the side that was asked for."""
 
-    room: str
-    messages: list[Msg]
+    room: Room
+    messages: Messages
     more: bool
     re: Whole | None = None
 
@@ -352,7 +370,7 @@ class History(Frame, tag="history", kw_only=True, gc=True):
 class Found(Frame, tag="found", kw_only=True, gc=True):
     """The answer to ``search``, newest first."""
 
-    messages: list[Msg]
+    messages: Messages
     more: bool
     re: Whole | None = None
 
@@ -360,22 +378,22 @@ class Found(Frame, tag="found", kw_only=True, gc=True):
 class Gap(Frame, tag="gap"):
     """The ids strictly between ``after`` and ``before`` are no longer kept."""
 
-    room: str
-    after: int
-    before: int
+    room: Room
+    after: Whole
+    before: Whole
 
 
 class Notice(Frame, tag="notice"):
     """Something the server wants a person to know."""
 
-    text: str
+    text: Words
 
 
 class Error(Frame, tag="error", kw_only=True):
     """A refusal: ``code`` for programs, ``text`` for people; with ``fatal`` the connection closes next."""
 
-    code: str
-    text: str
+    code: Nonce
+    text: Words
     re: Whole | None = None
     nonce: str | None = None
     fatal: bool = False
@@ -384,8 +402,8 @@ class Error(Frame, tag="error", kw_only=True):
 class Bye(Frame, tag="bye", kw_only=True):
     """The server closes next; ``retry`` (seconds) invites the client back."""
 
-    code: str
-    text: str
+    code: Nonce
+    text: Words
     retry: float | None = None
     re: Whole | None = None
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -13,14 +13,25 @@ pytest.register_assert_rewrite("tests.helpers", "tests.witness", "tests.window")
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+_numbers = count()
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_data_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps what tests start away from the history of whoever runs them."""
-    before = os.environ.get("XDG_DATA_HOME")
-    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
-    yield
-    if before is None:
-        del os.environ["XDG_DATA_HOME"]
-    else:
-        os.environ["XDG_DATA_HOME"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("homes"))
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(_homes: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps them away from their settings too, and from what other tests leave there."""
+    home = f"{_homes}/{next(_numbers)}"
+    monkeypatch.setenv("XDG_CONFIG_HOME", f"{home}/config")
+    monkeypatch.setenv("XDG_STATE_HOME", f"{home}/state")

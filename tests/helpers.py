@@ -45,7 +45,10 @@ def fresh(word: str) -> str:
 
 def environment(**changes: str) -> dict[str, str]:
     """Returns the environment without what steers chatctl, Rich or the terminal, and with `changes`."""
-    dropped = ("CHATCTL_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_")
+    dropped = (
+        *("CHATCTL_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_", "TERM", "TMUX", "WT_", "VTE_"),
+        *("KITTY_", "KONSOLE_", "ALACRITTY_"),
+    )
     kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"} | changes
 

@@ -25,9 +25,8 @@ from chatctl.history.database import FILE, open_database
 from chatctl.history.directory import DirectoryLock
 from chatctl.history.log import Post, Retention
 from chatctl.history.sqlite import SqliteLog
-from chatctl.messages import MAX_NONCE, Msg, Topic
+from chatctl.messages import MAX_KEPT_ROOMS, MAX_NONCE, Msg, Topic
 from chatctl.names import fold
-from chatctl.server import hub
 from tests.helpers import SECONDS, wait_for
 
 NAMES = ["ann", "Ann", "çem", "李雷", "عمر", "a.b-c_d", "_", "\U0001d4b6"]
@@ -351,7 +350,7 @@ def test_a_broken_file_changes_nothing(tmp_path: Path, bad: bytes, why: str) -> 
 
 
 def test_a_server_takes_as_many_rooms() -> None:
-    assert MAX_ROOMS == hub.MAX_KEPT_ROOMS
+    assert MAX_ROOMS == MAX_KEPT_ROOMS
 
 
 def test_too_many_rooms(tmp_path: Path) -> None:

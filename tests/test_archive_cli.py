@@ -176,13 +176,16 @@ def test_the_format_follows_the_name_of_the_file(data: Path, args: list[str], st
     assert written.startswith(start)
 
 
-def test_a_file_is_replaced_and_read_by_nobody_else(data: Path, tmp_path: Path) -> None:
+def test_a_file_is_replaced_if_that_is_said_and_read_by_nobody_else(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "link.txt"
     target = tmp_path / "out.txt"
     target.write_text("x" * 100_000)
     target.chmod(0o644)
     path.symlink_to(target)
-    assert chatctl("export", "--data", data, "-o", path).returncode == 0
+    done = chatctl("export", "--data", data, "-o", path)
+    assert (done.returncode, "is there already: choose another name, or --force" in done.stderr) == (1, True)
+    assert target.read_text() == "x" * 100_000
+    assert chatctl("export", "--data", data, "-o", path, "--force").returncode == 0
     assert path.is_symlink()
     assert target.read_text("utf-8").endswith("ann: text 3\n")
     assert target.stat().st_mode & 0o777 == 0o600
@@ -195,7 +198,7 @@ def test_devices_and_pipes_are_written_to(data: Path) -> None:
     assert chatctl("export", "--data", data, "-o", "/dev/stdout").stdout.count("\n") == 3
 
 
-@pytest.mark.parametrize("args", [["export", "-o"], ["backup", "--force"]])
+@pytest.mark.parametrize("args", [["export", "--force", "-o"], ["backup", "--force"]])
 def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path, args: list[str]) -> None:
     fill(tmp_path / "data", 5_000)
     path = tmp_path / "out"
@@ -265,7 +268,8 @@ def test_what_goes_wrong_is_told_in_one_line(data: Path, tmp_path: Path) -> None
         (["export", "--data", tmp_path / "none"], "there is no history in"),
         (["export", "--data", data, "--room", "none"], "there is no room #none in"),
         (["export", "--data", data, "--room", "a b"], "a room cannot hold U+0020"),
-        (["export", "--data", data, "-o", tmp_path], "that is no file"),
+        (["export", "--data", data, "-o", tmp_path / "there"], "is there already"),
+        (["export", "--data", data, "-o", tmp_path, "--force"], "that is no file"),
         (["export", "--data", data, "-o", tmp_path / "no" / "x"], "No such file or directory"),
         (["export", "--data", data, "-o", tmp_path / ("x" * 300)], "File name too long"),
         (["export", "--data", tmp_path / ("x" * 300)], "File name too long"),

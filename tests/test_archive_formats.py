@@ -87,7 +87,7 @@ class Chat:
 
     def export(self, format_: str) -> str:
         path = self._directory / "out"
-        assert export(self._directory, path, format_) == 0
+        assert export(self._directory, path, format_, force=True) == 0
         return path.read_text("utf-8")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -102,7 +103,7 @@ def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
         yield data[start:end]
 
 
-def feed_all(reader: FrameReader[Any], parts: Iterator[bytes] | list[bytes]) -> list[Any]:
+def feed_all(reader: FrameReader[Any], parts: Iterable[bytes]) -> list[Any]:
     return [got for part in parts for got in reader.feed(part)]
 
 
@@ -485,6 +486,66 @@ def test_a_server_may_say_more() -> None:
     (fault,) = server_frames().feed(b"x" * MAX_SERVER_FRAME)
     assert isinstance(fault, Fault)
     assert fault.code == "too-long"
+
+
+@pytest.mark.parametrize("types", [b"nope", b"notice"])
+@pytest.mark.parametrize("value", [b"[]", b"{}", b'"ab"', b"1.5", b'"\\ud800"'])
+def test_what_a_long_line_holds_is_never_made(types: bytes, value: bytes) -> None:
+    values = b",".join([value] * (MAX_SERVER_FRAME // (len(value) + 1) - 20))
+    line = b'{"t":"%b","x":[%b]}\n' % (types, values)
+    reader = server_frames()
+    tracemalloc.start()
+    got = reader.feed(line)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    codes = [fault.code for fault in got if isinstance(fault, Fault)]
+    assert codes == (["bad-frame"] if types == b"notice" or b"\\" in value else ["unknown-type"])
+    assert peak < 4 * len(line)
+
+
+def test_a_long_line_may_come_in_very_small_pieces() -> None:
+    line = encode(Msg(1, 2, "lobby", "ann", "x" * (MAX_SERVER_FRAME - 100)))
+    reader = server_frames()
+    tracemalloc.start()
+    got = feed_all(reader, (line[place : place + 8] for place in range(0, len(line), 8)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [len(message.text) for message in got] == [MAX_SERVER_FRAME - 100]
+    assert peak < 6 * len(line)
+
+
+@pytest.mark.parametrize(
+    ("frame", "keys"),
+    [
+        ("room", {"room": "r" * 49}),
+        ("room", {"topic": "t" * 401}),
+        ("room", {"members": ["a"] * 201}),
+        ("room", {"last": 2**53}),
+        ("presence", {"left": ["a"] * 201}),
+        ("presence", {"joined": ["a" * 33]}),
+        ("members", {"names": ["a"] * 5_001}),
+        ("renamed", {"to": "a" * 33}),
+        ("msg", {"id": 10**400}),
+        ("history", {"messages": [{"id": 1, "at": 1, "room": "r", "name": "a", "text": "x"}] * 501}),
+        ("notice", {"text": "x" * 20_000}),
+    ],
+)
+def test_a_server_says_no_more_than_the_protocol_lets_it(frame: str, keys: dict[str, Any]) -> None:
+    frames: dict[str, dict[str, Any]] = {
+        "room": {"room": "r", "topic": "", "count": 1, "members": [], "last": 0},
+        "presence": {"room": "r", "joined": [], "left": [], "count": 1},
+        "members": {"names": [], "count": 0},
+        "renamed": {"name": "a", "to": "b"},
+        "msg": {"id": 1, "at": 1, "room": "r", "name": "a", "text": "x"},
+        "history": {"room": "r", "messages": [], "more": False},
+        "notice": {"text": "x"},
+    }
+    whole = frames[frame]
+    (good,) = server_frames().feed(json.dumps({"t": frame} | whole).encode() + b"\n")
+    assert not isinstance(good, Fault)
+    (bad,) = server_frames().feed(json.dumps({"t": frame} | whole | keys).encode() + b"\n")
+    assert isinstance(bad, Fault)
+    assert (bad.code, bad.fatal) == ("bad-frame", True)
 
 
 # Depth

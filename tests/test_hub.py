@@ -13,6 +13,10 @@ from chatctl.history.log import Post
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import (
     LOBBY,
+    MAX_AWAY_LISTED,
+    MAX_NAMES_LISTED,
+    MAX_ROOMS,
+    MAX_ROOMS_LISTED,
     MAX_SERVER_FRAME,
     Away,
     Frame,
@@ -25,14 +29,7 @@ from chatctl.messages import (
     User,
     Whois,
 )
-from chatctl.server.hub import (
-    MAX_AWAY_LISTED,
-    MAX_NAMES_LISTED,
-    MAX_ROOMS,
-    MAX_ROOMS_LISTED,
-    Hub,
-    Person,
-)
+from chatctl.server.hub import Hub, Person
 from chatctl.server.room import PostSet, Room
 from tests.helpers import SECONDS
 

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.color import Color
 from rich.console import Console
 
-from chatctl.client.render import GREY, PALETTE, ToldTo, View, entry, name_style
-from chatctl.client.screen import TerminalPainter, paint_plain
+from chatctl.client.look import Look, Theme, Timestamp
+from chatctl.client.render import Manner, View, ago, entry, span
+from chatctl.client.screen import PlainPainter, TerminalPainter, rich_manner, settle
+from chatctl.client.shown import Failed, Heading, SinceYouLeft, ToldTo
+from chatctl.client.themes import palette
 from chatctl.messages import (
+    Away,
     Error,
     Frame,
     Gap,
@@ -30,12 +33,15 @@ from chatctl.messages import (
     RoomState,
     Told,
     Topic,
+    User,
 )
 
 ANN = View("ann", "lobby")
-SEVERAL = View("ann", "lobby", several=True)
+MONO = palette(Theme.mono)
+TIME = Manner(MONO, Timestamp.time)
 AT = 1_700_000_000_000
 SGR = re.compile(r"\x1b\[[0-9;]*m")
+OSC_8 = re.compile(r"\x1b\]8;(id=\d+)?;[!-~]*\x1b\\")
 # What must never come out, whoever sent it: controls and what turns the direction of writing.
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -47,14 +53,23 @@ def that_day_in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
     local_time = time.localtime
     monkeypatch.setattr(time, "localtime", lambda seconds=None: local_time(seconds or AT / 1000))
+    monkeypatch.setattr(time, "time", lambda: AT / 1000)
     yield
     monkeypatch.undo()
     time.tzset()
 
 
-def drawn(event: Frame, view: View = ANN, width: int = 80) -> list[str]:
+def paint_plain(event: Frame, view: View = ANN, manner: Manner = TIME) -> str:
+    return PlainPainter(lambda: manner)(event, view)
+
+
+def terminal(columns: int = 80) -> TerminalPainter:
+    return TerminalPainter(lambda: columns, lambda: rich_manner(Look(), links=True))
+
+
+def drawn(event: Frame, view: View = ANN, width: int = 80, manner: Manner = TIME) -> list[str]:
     """Returns the lines a terminal without colours shows."""
-    shown = entry(event, view)
+    shown = entry(event, view, manner)
     if shown is None:
         return []
     console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, _environ={})
@@ -80,16 +95,16 @@ def presence(joined: list[str], left: list[str], room: str = "lobby") -> Presenc
     [
         (msg("hi"), ANN, "22:13  bob: hi"),
         (Msg(1, AT, "lobby", "bob", "waves", "action"), ANN, "22:13  * bob waves"),
-        (Msg(1, AT, "dev", "bob", "waves", "action"), SEVERAL, "22:13  #dev * bob waves"),
-        (msg("hi", room="dev"), SEVERAL, "22:13  #dev bob: hi"),
-        (msg("hi"), SEVERAL, "22:13  bob: hi"),
+        (Msg(1, AT, "dev", "bob", "waves", "action"), ANN, "22:13  #dev * bob waves"),
+        (msg("hi", room="dev"), ANN, "22:13  #dev bob: hi"),
+        (msg("hi"), ANN, "22:13  bob: hi"),
         (Msg(1, 10**300, "lobby", "bob", "hi"), ANN, "--:--  bob: hi"),
         (Told(AT, "bob", "psst"), ANN, "22:13  bob → you: psst"),
         (ToldTo(AT, "bob", "psst"), ANN, "22:13  you → bob: psst"),
         (Told(AT, "bob", "winks", "action"), ANN, "22:13  * bob → you: winks"),
         (presence(["bob"], []), ANN, "→ bob joined"),
         (presence([], ["bob", "cat"]), ANN, "← bob, cat left"),
-        (presence(["bob", "ann"], ["cat"], "dev"), SEVERAL, "→ bob joined #dev  ← cat left #dev"),
+        (presence(["bob", "ann"], ["cat"], "dev"), ANN, "→ bob joined #dev  ← cat left #dev"),
         (Renamed("bob", "rob"), ANN, "— bob is now rob"),
         (Renamed("bob", "ann"), ANN, "— you are now ann"),
         (Topic("lobby", "cats", "bob", AT), ANN, "— bob set the topic of #lobby: cats"),
@@ -98,6 +113,28 @@ def presence(joined: list[str], left: list[str], room: str = "lobby") -> Presenc
         (Error(code="bad-name", text="no such\nname"), ANN, "! no such\\nname"),
         (Members(names=["ann", "bob"], count=3), ANN, "— 3: ann, bob and 1 more"),
         (Members(names=["ann"], count=1, room="dev"), ANN, "— 1 in #dev: ann"),
+        (Failed("hi", "nobody has that name"), ANN, "✗ nobody has that name; not delivered: hi"),
+        (Heading("3 messages"), ANN, "── 3 messages ──"),
+        (
+            SinceYouLeft("dev", AT - 7_200_000, 90, 50),
+            ANN,
+            "── since you left #dev 2 hours ago: 90 messages, the last 50 follow; /history 90 shows more ──",
+        ),
+        (SinceYouLeft("dev", AT, 1, 1), ANN, "── since you left #dev just now: 1 message ──"),
+        (Away("bob", "lunch"), ANN, "— bob is away: lunch"),
+        (Away("ann", "lunch"), ANN, "— you are away: lunch"),
+        (Away("ann", ""), ANN, "— you are back"),
+        (
+            User(name="bob", rooms=["lobby", "dev"], at=AT - 60_000, idle=0),
+            ANN,
+            "— bob is in #lobby, #dev; came in 1 minute ago; talking just now",
+        ),
+        (
+            User(name="bob", rooms=[], at=AT, idle=90, away="out", agent="x/1"),
+            ANN,
+            "— bob is in no room; came in just now; silent for 1 minute; away: out; uses x/1",
+        ),
+        (Members(names=["ann", "bob"], count=2, away=["bob"]), ANN, "— 2: ann, bob — away: bob"),
         (Gap("lobby", 4, 91), ANN, "— … messages 5\u201390 of #lobby are no longer kept …"),
         (state(1, ["ann"]), ANN, "— in #lobby, nobody else is here"),
         (state(2, ["ann", "bob"]), ANN, "— in #lobby with 1 other: bob"),
@@ -110,13 +147,13 @@ def presence(joined: list[str], left: list[str], room: str = "lobby") -> Presenc
 )
 def test_an_event_is_one_line(event: Frame, view: View, line: str) -> None:
     assert paint_plain(event, view) == f"{line}\n"
-    assert drawn(event, view) == [line]
+    assert drawn(event, view, 100) == [line]
 
 
 @pytest.mark.parametrize("event", [Pong(), presence(["ann"], []), presence([], [])])
 def test_some_events_show_nothing(event: Frame) -> None:
     assert paint_plain(event, ANN) == ""
-    assert TerminalPainter(lambda: 80)(event, ANN) == ""
+    assert terminal()(event, ANN) == ""
 
 
 def test_rooms_are_a_list() -> None:
@@ -131,7 +168,7 @@ def test_a_long_list_of_names_is_cut() -> None:
 
 def test_further_lines_are_indented_on_a_terminal_and_named_in_plain_lines() -> None:
     forged = msg("first\n22:13  ann: second\n\nlast")
-    assert drawn(forged) == ["22:13  bob: first", "       22:13  ann: second", "", "       last"]
+    assert drawn(forged) == ["22:13  bob: first", "            22:13  ann: second", "", "            last"]
     assert paint_plain(forged, ANN).splitlines() == [
         "22:13  bob: first",
         "22:13  bob: 22:13  ann: second",
@@ -161,11 +198,12 @@ def test_words_stay_whole_if_they_fit() -> None:
 
 
 def test_only_the_name_has_its_colour() -> None:
-    shown = entry(msg("hi"), ANN)
+    colours_of = palette(Theme.auto)
+    shown = entry(msg("hi"), ANN, Manner(colours_of, Timestamp.time))
     assert shown is not None
     segments = Console(file=io.StringIO(), color_system="256").render(shown)
     colours = {segment.text: segment.style.color if segment.style else None for segment in segments}
-    assert colours["bob"] == name_style("bob").color
+    assert colours["bob"] == colours_of.name_style("bob").color
     assert colours[": hi"] is None
 
 
@@ -192,11 +230,15 @@ def test_nothing_harmful_reaches_a_terminal_or_a_pipe(text: str, name: str, room
         Members(names=[name, text], count=2, room=room),
         Rooms([RoomLine(room, 1, text, 1)]),
         Gap(room, 1, 9),
+        Away(name, text),
+        User(name=name, rooms=[room], at=AT, idle=5, away=text, agent=text),
+        Failed(text, name),
+        Heading(text),
     ]
-    paint = TerminalPainter(lambda: 40)
+    paint = terminal(40)
     for event in events:
-        assert not HARMFUL.search(SGR.sub("", paint(event, SEVERAL)))
-        assert not HARMFUL.search(paint_plain(event, SEVERAL))
+        assert not HARMFUL.search(OSC_8.sub("", SGR.sub("", paint(event, ANN))))
+        assert not HARMFUL.search(paint_plain(event, ANN))
 
 
 @given(hostile, hostile)
@@ -207,37 +249,84 @@ def test_every_plain_line_says_whose_it_is(text: str, name: str) -> None:
     assert all(line.startswith(start[:7]) for line in lines)
 
 
-# Colours
+# Days and times
 
 
-def luminance(number: int) -> float:
-    """Relative luminance (WCAG 2.2) of one of the 256 colours."""
-    channels = [value / 255 for value in Color.from_ansi(number).get_truecolor()]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+def test_a_line_stands_between_days() -> None:
+    yesterday = Msg(1, AT - 86_400_000, "lobby", "bob", "hi")
+    paint = PlainPainter(lambda: TIME)
+    assert paint(yesterday, ANN) == "── Monday, 13 November 2023 ──\n22:13  bob: hi\n"
+    assert paint(yesterday, ANN) == "22:13  bob: hi\n"
+    assert paint(Notice("hear hear"), ANN) == "— hear hear\n"
+    assert paint(msg("hi"), ANN) == "── Tuesday, 14 November 2023 ──\n22:13  bob: hi\n"
 
 
-@pytest.mark.parametrize("number", [*PALETTE, GREY])
-def test_colours_can_be_read_on_black_and_on_white(number: int) -> None:
-    light = luminance(number)
-    assert (light + 0.05) / 0.05 >= 3.8
-    assert 1.05 / (light + 0.05) >= 3.8
+@pytest.mark.parametrize(
+    ("timestamp", "line"),
+    [
+        (Timestamp.off, "bob: hi"),
+        (Timestamp.time, "22:13  bob: hi"),
+        (Timestamp.datetime, "2023-11-14 22:13:20  bob: hi"),
+    ],
+)
+def test_times_can_be_chosen(timestamp: Timestamp, line: str) -> None:
+    assert paint_plain(msg("hi"), manner=Manner(MONO, timestamp)) == f"{line}\n"
 
 
-def test_a_name_has_one_colour_in_any_spelling() -> None:
-    assert name_style("Ann") == name_style("ann") == name_style("\uff21nn")
-    assert len({name_style(f"guest{number}").color for number in range(200)}) == len(PALETTE)
-
-
-def test_what_was_said_on_another_day_has_a_date() -> None:
+def test_no_line_stands_between_days_where_each_message_has_its_date() -> None:
     earlier = Msg(1, AT - 86_400_000, "lobby", "bob", "hi")
-    assert drawn(earlier) == ["2023-11-13 22:13  bob: hi"]
-    assert paint_plain(earlier, ANN) == "2023-11-13 22:13  bob: hi\n"
+    assert paint_plain(earlier, manner=Manner(MONO, Timestamp.datetime)) == "2023-11-13 22:13:20  bob: hi\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.5, "0 seconds"), (1, "1 second"), (119, "1 minute"), (7200, "2 hours"), (1e6, "11 days")],
+)
+def test_spans(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_how_long_ago_survives_any_number() -> None:
+    assert ago(AT, AT / 1000 + 60) == "1 minute ago"
+    assert ago(10**400, 1.0) == "just now"
+    assert ago(-(10**400), 1.0).endswith(" days ago")
+
+
+# What is one's own, and what calls
+
+
+def test_what_one_said_is_marked_on_a_terminal() -> None:
+    own = Msg(1, AT, "lobby", "Ann", "hi")
+    rich = Manner(MONO, Timestamp.time, marked=True)
+    assert drawn(own, manner=rich) == ["22:13✓ Ann: hi"]
+    assert drawn(ToldTo(AT, "bob", "psst"), manner=rich) == ["22:13✓ you → bob: psst"]
+    assert drawn(Told(AT, "bob", "psst"), manner=rich) == ["22:13  bob → you: psst"]
+    assert drawn(own) == ["22:13  Ann: hi"]
+
+
+def test_texts_are_marked_up_on_a_terminal_alone() -> None:
+    marked = msg("**so** `it` *is*")
+    assert drawn(marked, manner=Manner(MONO, Timestamp.time, marked=True)) == ["22:13  bob: so it is"]
+    assert drawn(marked) == ["22:13  bob: **so** `it` *is*"]
+
+
+def test_the_clock_of_what_names_one_is_marked() -> None:
+    painted = terminal()(msg("hi Ann"), ANN)
+    style = rich_manner(Look(), links=True).palette.mention
+    assert painted.startswith(style.render("22:13"))
+    assert not terminal()(msg("hi Anna"), ANN).startswith(style.render("22:13"))
+
+
+def test_an_address_can_be_clicked() -> None:
+    painted = terminal()(msg("see https://example.org/a."), ANN)
+    assert "https://example.org/a\x1b\\" in painted
+    assert OSC_8.sub("", SGR.sub("", painted)) == "22:13  bob: see https://example.org/a.\n"
 
 
 def test_no_color_means_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
-    painted = TerminalPainter(lambda: 80)(msg("hi"), ANN)
+    look = settle(Look(), terminal=True)
+    painted = TerminalPainter(lambda: 80, lambda: rich_manner(look, links=True))(msg("hi"), ANN)
     assert "38;5" not in painted
     assert SGR.sub("", painted) == "22:13  bob: hi\n"

@@ -20,17 +20,19 @@ STORE = [*WIRE, "history", "server.access"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
 ]
+TCP = ["keepalive"]
 # Module or folder, and what of the package it may import. A folder may always import what is in it; what is
 # not named here, like cli, may import anything but cli.
 LAYERS: dict[str, list[str]] = {
     "__init__": ["client.connection"],
     "errors": [],
-    "messages": BASE,
+    "messages": [*BASE, "names", "text"],
     "names": BASE,
     "text": BASE,
     "framing": WORDS,
     "commands": WORDS,
     "invite": WORDS,
+    "keepalive": [],
     "history": WIRE,
     **{module: [*WIRE, *FORMATS] for module in FORMATS},
     "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
@@ -38,8 +40,8 @@ LAYERS: dict[str, list[str]] = {
     "server.dialects": STORE,
     "server.room": STORE,
     "server.hub": [*STORE, "server.room"],
-    "server": [*STORE, "", "server"],
-    "client": [*WIRE, "", "client"],
+    "server": [*STORE, *TCP, "", "server"],
+    "client": [*WIRE, *TCP, "", "client"],
     "client.exporting": [*WIRE, "client", *FORMATS],
 }
 NETWORK = {"socket", "ssl", "selectors", "select", "asyncio"}
@@ -52,6 +54,8 @@ NO_IMPORTS: dict[str, set[str]] = {
     "history": NETWORK,
     "archive": NETWORK,
     **dict.fromkeys(set(FORMATS) - {"archive.moments", "archive.output"}, WORLD),
+    **dict.fromkeys(["client.look", "client.themes", "client.literals", "client.markup"], WORLD),
+    **dict.fromkeys(["client.emoji", "client.terminal_codes"], WORLD),
     **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
 }
 MAY_EXIT = {"cli", "__main__"}

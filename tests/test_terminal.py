@@ -15,9 +15,9 @@ import pytest
 from chatctl.errors import Refused
 from chatctl.text import check_text
 from tests.helpers import SECONDS, RunningServer, environment, running_server, wait_for
-from tests.window import CLOCK, Window, address, command
+from tests.window import STAMP, Window, address, command
 
-CTRL_C, CTRL_D, UP, TAB = "\x03", "\x04", "\x1b[A", "\t"
+CTRL_C, CTRL_D, CTRL_U, UP, TAB = "\x03", "\x04", "\x15", "\x1b[A", "\t"
 
 
 @pytest.fixture
@@ -46,12 +46,11 @@ def test_two_people_chat(server: RunningServer) -> None:
         bob.expect("— in #lobby with 1 other: ann", "HH:MM  ann: hello bob", "#lobby>")
         bob.enter("hello ann")
         bob.enter("/me waves")
-        seen = ("HH:MM  ann: hello bob", "HH:MM  bob: hello ann", "HH:MM  * bob waves", "#lobby>")
-        ann.expect(*seen)
-        bob.expect(*seen)
+        ann.expect("HH:MM✓ ann: hello bob", "HH:MM  bob: hello ann", "HH:MM  * bob waves", "#lobby>")
+        bob.expect("HH:MM  ann: hello bob", "HH:MM✓ bob: hello ann", "HH:MM✓ * bob waves", "#lobby>")
         bob.enter("exit")
         assert bob.end() == 0
-        bob.expect("HH:MM  * bob waves")
+        bob.expect("HH:MM✓ * bob waves")
         ann.expect("HH:MM  * bob waves", "← bob left", "#lobby>")
 
 
@@ -65,7 +64,7 @@ def test_the_line_being_typed_stays_whole(server: RunningServer) -> None:
         bob.type("ne")
         bob.expect("HH:MM  ann: two", "#lobby> half a line")
         bob.type("\r")
-        bob.expect("HH:MM  ann: two", "HH:MM  bob: half a line", "#lobby>")
+        bob.expect("HH:MM  ann: two", "HH:MM✓ bob: half a line", "#lobby>")
 
 
 def test_a_line_that_is_wider_than_the_window_stays_whole(server: RunningServer) -> None:
@@ -78,7 +77,7 @@ def test_a_line_that_is_wider_than_the_window_stays_whole(server: RunningServer)
         bob.expect(*message, *typed)
         bob.enter("")
         bob.expect(
-            *message, "HH:MM  bob: this line is", "       longer than the window", "       is wide", "#lobby>"
+            *message, "HH:MM✓ bob: this line is", "       longer than the window", "       is wide", "#lobby>"
         )
 
 
@@ -88,7 +87,7 @@ def test_the_window_is_resized(server: RunningServer) -> None:
         ann.resize(30)
         ann.enter("this is said in a window that has become narrow")
         ann.expect(
-            "HH:MM  ann: this is said in a", "       window that has become", "       narrow", "#lobby>"
+            "HH:MM✓ ann: this is said in a", "       window that has become", "       narrow", "#lobby>"
         )
 
 
@@ -96,7 +95,7 @@ def test_everything_typed_at_once_is_said_in_order(server: RunningServer) -> Non
     with Window(server, "ann") as ann:
         ann.expect("#lobby>")
         ann.type("".join(f"line {number}\r" for number in range(50)) + "and")
-        ann.expect(*(f"HH:MM  ann: line {number}" for number in range(30, 50)), "#lobby> and")
+        ann.expect(*(f"HH:MM✓ ann: line {number}" for number in range(30, 50)), "#lobby> and")
 
 
 def test_one_can_type_while_very_much_is_said(server: RunningServer) -> None:
@@ -114,7 +113,7 @@ def test_a_paste_of_several_lines_is_one_message(server: RunningServer) -> None:
     with two(server) as (ann, bob):
         ann.type("\x1b[200~one\r\ntwo\n\x1b[201~")
         ann.type("\r")
-        bob.expect("HH:MM  ann: one", "       two", "#lobby>")
+        bob.expect("HH:MM  ann: one", "            two", "#lobby>")
 
 
 def test_ctrl_c_clears_the_line_and_twice_leaves(server: RunningServer) -> None:
@@ -138,7 +137,7 @@ def test_leaving(server: RunningServer, keys: str) -> None:
         ann.expect("#lobby>")
         ann.type(keys)
         assert ann.end() == 0
-        last = "HH:MM  ann: last words" if "last" in keys else "— in #lobby, nobody else is here"
+        last = "HH:MM✓ ann: last words" if "last" in keys else "— in #lobby, nobody else is here"
         assert ann.lines()[-1] == last
         wait_for(lambda: "said bye" in server.log, "the server got a bye")
 
@@ -180,22 +179,22 @@ def test_tab_completes(server: RunningServer) -> None:
         ann.type(CTRL_C + "/m" + TAB)
         ann.expect("— /me   /msg", "#lobby> /m")
         ann.type("s" + TAB + "b" + TAB + "psst\r")
-        ann.expect("HH:MM  you → bob: psst", "#lobby>")
+        ann.expect("HH:MM✓ you → bob: psst", "#lobby>")
         ann.type("b" + TAB + "hi\r")
-        ann.expect("HH:MM  ann: bob: hi", "#lobby>")
+        ann.expect("HH:MM✓ ann: bob: hi", "#lobby>")
         ann.type("/join l" + TAB)
         ann.expect("#lobby> /join lobby")
         ann.type(CTRL_C + "nothing" + TAB)
-        ann.expect("HH:MM  ann: bob: hi", "#lobby> nothing")
+        ann.expect("HH:MM✓ ann: bob: hi", "#lobby> nothing")
 
 
 def test_what_was_entered_comes_back(server: RunningServer) -> None:
     with Window(server, "ann") as ann:
         ann.expect("#lobby>")
         ann.enter("once")
-        ann.expect("HH:MM  ann: once", "#lobby>")
+        ann.expect("HH:MM✓ ann: once", "#lobby>")
         ann.type(UP)
-        ann.expect("HH:MM  ann: once", "#lobby> once")
+        ann.expect("HH:MM✓ ann: once", "#lobby> once")
 
 
 def test_commands(server: RunningServer) -> None:
@@ -203,9 +202,9 @@ def test_commands(server: RunningServer) -> None:
         bob.enter("/msg ann psst")
         ann.expect("HH:MM  bob → you: psst", "#lobby>")
         ann.enter("/reply what?")
-        bob.expect("HH:MM  you → ann: psst", "HH:MM  ann → you: what?", "#lobby>")
+        bob.expect("HH:MM✓ you → ann: psst", "HH:MM  ann → you: what?", "#lobby>")
         bob.enter("/reply that")
-        ann.expect("HH:MM  you → bob: what?", "HH:MM  bob → you: that", "#lobby>")
+        ann.expect("HH:MM✓ you → bob: what?", "HH:MM  bob → you: that", "#lobby>")
         bob.enter("/nick rob")
         bob.expect("— you are now rob", "#lobby>")
         ann.expect("— bob is now rob", "#lobby>")
@@ -222,10 +221,10 @@ def test_commands(server: RunningServer) -> None:
         ann.enter("/rooms")
         ann.expect("— #lobby (2) — all about cats", "#lobby>")
         ann.enter("/help")
-        ann.expect("  //TEXT          say TEXT with one slash in front", "#lobby>")
+        ann.expect("  //TEXT                 say TEXT with one slash in front", "#lobby>")
         ann.enter("//help")
         bob.expect("HH:MM  ann: /help", "#lobby>")
-        ann.expect("HH:MM  ann: /help", "#lobby>")
+        ann.expect("HH:MM✓ ann: /help", "#lobby>")
         ann.enter("/clear")
         wait_for(lambda: ann.lines() == ["#lobby>"], "an empty screen")
 
@@ -235,21 +234,22 @@ def test_rooms(server: RunningServer) -> None:
         ann.enter("/join #Dev")
         ann.expect("— in #dev, nobody else is here", "#dev>")
         ann.enter("anyone?")
-        ann.expect("HH:MM  ann: anyone?", "#dev>")
+        ann.expect("HH:MM✓ ann: anyone?", "#dev>")
         bob.enter("where are you?")
-        ann.expect("HH:MM  #lobby bob: where are you?", "#dev>")
+        ann.expect("HH:MM  #lobby bob: where are you?", "#dev [1:lobby 1]>")
         bob.enter("/join dev")
         bob.expect("— in #dev with 1 other: ann", "HH:MM  ann: anyone?", "#dev>")
         ann.enter("/join lobby")
         ann.expect("— in #lobby with 1 other: bob", "#lobby>")
         bob.enter("hello")
-        ann.expect("HH:MM  #dev bob: hello", "#lobby>")
+        ann.expect("HH:MM  #dev bob: hello", "#lobby [2:dev 1]>")
         ann.enter("/part")
         ann.expect("— you left #lobby", "#dev>")
         ann.enter("/part")
         ann.expect("— you left #dev", "(no room)>")
         ann.enter("hello?")
-        ann.expect("! you are in no room; /join ROOM enters one", "(no room)>")
+        ann.expect("! you are in no room; /join ROOM enters one", "(no room)> hello?")
+        ann.type(CTRL_U)
         ann.enter("/join a-room-with-a-long-name")
         ann.expect("— in #a-room-with-a-long-name, nobody else is here", "#a-room-with…>")
 
@@ -264,14 +264,15 @@ def test_what_cannot_be_done_is_said_in_one_line(server: RunningServer) -> None:
             ("/nick a b", "! /nick NAME: a name has no spaces"),
             ("/nick !", "! a name cannot start with U+0021"),
             ("/join !", "! a room cannot start with U+0021"),
-            ("/msg zoe hi", "! nobody here has that name; not delivered: hi"),
+            ("/msg zoe hi", "✗ nobody here has that name; not delivered: hi"),
             ("/reply hi", "! nobody has written to you yet"),
             ("/part elsewhere", "! you are not in that room"),
             ("\x1b[200~a\x1b[2Jb\x1b[201~", "! a text cannot hold the character U+001B"),
         ):
             ann.type(line)
             ann.type("\r")
-            ann.expect(above, error, "#lobby>")
+            ann.expect_above(above, error)
+            ann.type(CTRL_U)
             above = error
 
 
@@ -279,7 +280,7 @@ def test_a_hostile_text_stays_a_text(server: RunningServer) -> None:
     with Window(server, "ann") as ann, server.client("bob") as bob:
         ann.expect("— in #lobby with 1 other: bob", "#lobby>")
         bob.say("[red]x[/] \u202eevil\nHH:MM  ann: I am bob")
-        ann.expect("HH:MM  bob: [red]x[/] \\u202eevil", "       HH:MM  ann: I am bob", "#lobby>")
+        ann.expect("HH:MM  bob: [red]x[/] \\u202eevil", "            HH:MM  ann: I am bob", "#lobby>")
 
 
 def test_the_server_is_killed(server: RunningServer) -> None:
@@ -350,7 +351,7 @@ def run(
 def outcome(done: subprocess.CompletedProcess[bytes]) -> tuple[int, list[str], list[str]]:
     """Returns exit code, lines of standard output with times as ``HH:MM``, and lines of standard error."""
     assert b"\x1b" not in done.stdout + done.stderr
-    lines = [CLOCK.sub("HH:MM ", line) for line in done.stdout.decode().splitlines()]
+    lines = [STAMP.sub("HH:MM", line) for line in done.stdout.decode().splitlines()]
     return done.returncode, lines, done.stderr.decode().splitlines()
 
 
@@ -436,7 +437,7 @@ def test_what_others_say_comes_as_plain_lines(server: RunningServer) -> None:
         bob.say("waves", kind="action")
         bob.send("tell", to="ann", text="psst")
         lines = read_until(ann.stdout, b"psst").decode().splitlines()
-        assert [CLOCK.sub("HH:MM ", line) for line in lines if not line.startswith("→")] == [
+        assert [STAMP.sub("HH:MM", line) for line in lines if not line.startswith("→")] == [
             "HH:MM  bob: one",
             "HH:MM  bob: two",
             "HH:MM  * bob waves",
@@ -538,7 +539,7 @@ def test_typed_and_written_to_a_pipe(server: RunningServer) -> None:
         ann.type("exit\n")
         assert ann.end() == 0
         assert b"\x1b" not in log
-        lines = [CLOCK.sub("HH:MM ", line) for line in log.decode().splitlines()]
+        lines = [STAMP.sub("HH:MM", line) for line in log.decode().splitlines()]
         assert {"HH:MM  ann: hello", "HH:MM  * ann waves"} <= set(lines)
 
 

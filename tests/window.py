@@ -17,7 +17,8 @@ import pyte
 
 from tests.helpers import RunningServer, environment, wait_for
 
-CLOCK = re.compile(r"^\d\d:\d\d ")
+STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?= )")  # in front of plain lines
+CLOCK = re.compile(r"^\d\d:\d\d(?=[ \u2713])")
 
 
 def address(server: RunningServer) -> str:
@@ -110,14 +111,26 @@ class Window:
             data = os.read(self._master, 1 << 16)
             self.sent += data
             self._stream.feed(data)
-        lines = [CLOCK.sub("HH:MM ", line.rstrip()) for line in self.screen.display]
+        lines = [CLOCK.sub("HH:MM", line.rstrip()) for line in self.screen.display]
         while lines and not lines[-1]:
             lines.pop()
         return lines
 
+    def text(self) -> str:
+        """Returns the whole screen as it is now."""
+        self.lines()
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
     def expect(self, *wanted: str) -> None:
         """Waits until these lines stand together at the end of the screen."""
         wait_for(lambda: self.lines()[-len(wanted) :] == list(wanted), f"{wanted} at the end of the screen")
+
+    def expect_above(self, *wanted: str) -> None:
+        """Waits until these lines stand together above the last one, whatever that is."""
+        wait_for(
+            lambda: self.lines()[-len(wanted) - 1 : -1] == list(wanted),
+            f"{wanted} above the end of the screen",
+        )
 
     def expect_somewhere(self, text: str) -> None:
         """Waits until `text` stands anywhere on the screen."""

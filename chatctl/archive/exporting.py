@@ -18,14 +18,22 @@ from chatctl.names import check_room
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 
-def export(directory: Path, path: Path | None, format_: str | None = None, room: str | None = None) -> int:
+def export(
+    directory: Path,
+    path: Path | None,
+    format_: str | None = None,
+    room: str | None = None,
+    *,
+    force: bool = False,
+) -> int:
     """Writes what is kept in `directory`, which a server may be using.
 
     Args:
         directory: of the data.
-        path: of the file, which is replaced if it is there; None for standard output.
+        path: of the file; None for standard output.
         format_: one of `FORMATS`; by the suffix of `path` if left out, or ``jsonl``.
         room: the only one to write.
+        force: replaces a file that is there.
 
     Returns:
         The exit code: not 0 if nobody reads it to the end.
@@ -40,7 +48,7 @@ def export(directory: Path, path: Path | None, format_: str | None = None, room:
         if room is not None:
             history.rooms = _only(history, check_room(room), directory)
         try:
-            _write_all(history, write, path)
+            _write_all(history, write, path, force=force)
         except BrokenPipeError:
             return BROKEN_PIPE
     return 0
@@ -53,11 +61,13 @@ def _only(history: Snapshot, name: str, directory: Path) -> list[RoomLog]:
     return found
 
 
-def _write_all(history: Snapshot, write: Callable[[Snapshot], Iterator[bytes]], path: Path | None) -> None:
+def _write_all(
+    history: Snapshot, write: Callable[[Snapshot], Iterator[bytes]], path: Path | None, *, force: bool
+) -> None:
     total = sum(room.count for room in history.rooms)
     # A bar between lines that come to the same terminal is no help.
     hidden = path is None and os.isatty(1)
-    with output(path) as put, progress("Exporting", total, hidden=hidden) as show:
+    with output(path, force=force) as put, progress("Exporting", total, hidden=hidden) as show:
         for piece in write(history):
             put(piece)
             show(history.read)

@@ -16,8 +16,12 @@ FORCE = "choose another name, or --force"
 
 
 @contextmanager
-def output(path: Path | None) -> Iterator[Callable[[bytes], None]]:
+def output(path: Path | None, *, force: bool) -> Iterator[Callable[[bytes], None]]:
     """Gives what writes to `path`, or to standard output.
+
+    Args:
+        path: of a file, a pipe or a device.
+        force: replaces a file that is there.
 
     Raises:
         DataError: in one line, why that cannot be written.
@@ -28,7 +32,7 @@ def output(path: Path | None) -> Iterator[Callable[[bytes], None]]:
             with _stream(path) as write:
                 yield write
             return
-        with whole_file(path, replace=True) as part, part.open("wb") as file:
+        with whole_file(path, replace=force, advice=FORCE) as part, part.open("wb") as file:
 
             def write_file(data: bytes) -> None:
                 file.write(data)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from chatctl.cli import completing
 from chatctl.cli.options import (
     AsJson,
     Host,
@@ -55,11 +56,12 @@ ThemeOption = Annotated[
     ),
 ]
 TimestampOption = Annotated[
-    Timestamp,
+    Timestamp | None,
     typer.Option(
         envvar="CHATCTL_TIMESTAMP",
         metavar="WHAT",
         case_sensitive=False,
+        show_default="time on a terminal, else datetime",
         rich_help_panel=_LOOK,
         help=f"What stands in front of messages: {', '.join(Timestamp)}.",
     ),
@@ -117,7 +119,7 @@ def join(
     no_reconnect: NoReconnect = False,
     backlog: Backlog = DEFAULT_BACKLOG,
     theme: ThemeOption = Theme.auto,
-    timestamp: TimestampOption = Timestamp.time,
+    timestamp: TimestampOption = None,
     bell: BellOption = Bell.mentions,
     notify: NotifyOption = Notify.off,
     title: Title = True,
@@ -134,17 +136,7 @@ def join(
     to = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
     look = Look(theme=theme, timestamp=timestamp, bell=bell, notify=notify, title=title)
     try:
-        code = terminal.run(
-            to.host,
-            to.port,
-            to.name,
-            room,
-            reconnect=not no_reconnect,
-            key=to.key,
-            backlog=backlog,
-            plain=plain,
-            look=look,
-        )
+        code = terminal.run(to, room, look=look, plain=plain, backlog=backlog, reconnect=not no_reconnect)
     except ChatError as error:
         error.exit_code = ChatError.exit_code  # Only commands for scripts tell the ways to fail apart.
         raise
@@ -193,7 +185,10 @@ def history(
 def search(
     ctx: typer.Context,
     words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="All of them must be there.")],
-    only: Annotated[str | None, typer.Option("--room", help="Only in this room.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--room", metavar="ROOM", autocompletion=completing.rooms, help="Only in this room."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, max=500, show_default="50", help="Messages, at most.")
     ] = None,

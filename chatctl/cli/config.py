@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from chatctl.cli import completing
+
 config = typer.Typer(
     no_args_is_help=True,
     help="""Show and change what is set once for all.
@@ -38,6 +40,7 @@ def _show(
             metavar="PROFILE",
             envvar="CHATCTL_PROFILE",
             show_default=False,
+            autocompletion=completing.profiles,
             help="As they are in this profile.",
         ),
     ] = None,
@@ -76,15 +79,29 @@ def _edit() -> None:
 
 @config.command("set")
 def _set(
-    name: Annotated[str, typer.Argument(metavar="SETTING", show_default=False, help="Which one.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="SETTING", show_default=False, autocompletion=completing.settings, help="Which one."
+        ),
+    ],
     value: Annotated[
         str | None,
-        typer.Argument(metavar="VALUE", show_default=False, help="What it is to be; nothing takes it away."),
+        typer.Argument(
+            metavar="VALUE",
+            show_default=False,
+            autocompletion=completing.values,
+            help="What it is to be; nothing takes it away.",
+        ),
     ] = None,
     profile: Annotated[
         str | None,
         typer.Option(
-            "--profile", metavar="PROFILE", show_default=False, help="Set it in this profile alone."
+            "--profile",
+            metavar="PROFILE",
+            show_default=False,
+            autocompletion=completing.profiles,
+            help="Set it in this profile alone.",
         ),
     ] = None,
     unset: Annotated[bool, typer.Option("--unset", help="Take it away.")] = False,

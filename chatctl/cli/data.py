@@ -10,6 +10,8 @@ import typer
 
 from chatctl.cli.options import DataDirectory, data_directory
 
+Force = Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")]
+
 
 class Format(StrEnum):
     """How `export` writes: for `import`, or for people."""
@@ -40,9 +42,10 @@ def export(
             "-o",
             metavar="FILE",
             show_default="standard output",
-            help="The file to write, or replace.",
+            help="The file to make.",
         ),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Write what was said to a file, also while the server runs.
 
@@ -53,7 +56,7 @@ def export(
     from chatctl.archive import exporting
 
     path = None if output == Path("-") else output
-    code = exporting.export(data_directory(data), path, format_ and format_.value, room)
+    code = exporting.export(data_directory(data), path, format_ and format_.value, room, force=force)
     raise typer.Exit(code)
 
 
@@ -66,7 +69,9 @@ def import_(
     ],
     data: DataDirectory = None,
 ) -> None:
-    """Add what was exported to a history that no server is using; all of it or nothing.
+    """Add what was exported to a history that no server is using.
+
+    All of it is added, or nothing.
 
     Examples:
         chatctl import chat.jsonl --data /var/lib/chatctl
@@ -88,9 +93,11 @@ def _counted(count: int, what: str) -> str:
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="The file to make.")],
     data: DataDirectory = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+    force: Force = False,
 ) -> None:
-    """Copy the history into one file, also while the server runs; named chatctl.db, a server can use it.
+    """Copy the history into one file, also while the server runs.
+
+    Named chatctl.db, and in a directory of its own, it is what a server can use.
 
     Examples:
         chatctl backup chat-copy.db

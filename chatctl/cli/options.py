@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from chatctl.cli import completing
 from chatctl.client.access import Access, split_address
 from chatctl.errors import ChatError
 
@@ -66,7 +67,10 @@ Key = Annotated[
         help="Lets you in, where the server asks for one.",
     ),
 ]
-Room = Annotated[str, typer.Option(envvar="CHATCTL_ROOM", metavar="ROOM", help="The room.")]
+Room = Annotated[
+    str,
+    typer.Option(envvar="CHATCTL_ROOM", metavar="ROOM", autocompletion=completing.rooms, help="The room."),
+]
 
 
 def _use_settings(ctx: typer.Context, profile: str | None) -> str | None:
@@ -102,6 +106,7 @@ Profile = Annotated[
         rich_help_panel=_CONNECTION,
         callback=_use_settings,
         is_eager=True,
+        autocompletion=completing.profiles,
         help="Which profile of the settings to use.",
     ),
 ]

@@ -1,24 +1,38 @@
-"""Where someone is in the chat: the rooms they are in, who else is there, what they asked for.
+"""One person in the chat: what they see of what the server sends, and what becomes of what they type.
 
-Turns what the server sends into what is shown, and what is typed into what is sent. Knows no terminal.
-Not for two threads at once.
+Knows no terminal. Not for two threads at once.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Literal
 
-from msgspec import Struct
+from msgspec import structs
 
 from chatctl import commands
 from chatctl.client.connection import ChatClient
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
-from chatctl.client.render import ToldTo, View, room_label
+from chatctl.client.look import Look
+from chatctl.client.markup import mentions
+from chatctl.client.places import Places
+from chatctl.client.remembered import Ignored, LastSeen, Spot
+from chatctl.client.render import View, room_label
+from chatctl.client.shown import Failed, Heading, SinceYouLeft, ToldTo
+from chatctl.client.since import Since, parse_since
 from chatctl.commands import UsageError
 from chatctl.messages import (
+    MAX_PAGE,
     Ack,
+    AskHistory,
+    Away,
     Error,
+    Found,
     Frame,
+    History,
     Join,
     ListRooms,
     Members,
@@ -30,21 +44,20 @@ from chatctl.messages import (
     Renamed,
     Rooms,
     RoomState,
+    Search,
     ServerFrame,
+    SetAway,
     SetTopic,
     Tell,
     Told,
     Topic,
     Who,
+    Whois,
 )
-from chatctl.names import check_room
+from chatctl.names import check_name, check_room, fold
+from chatctl.text import one_line
 
-
-class Place(Struct):
-    """What is known of a room one is in."""
-
-    topic: str
-    members: set[str]
+DEFAULT_HISTORY = 50  # messages that /history shows
 
 
 class Conversation:
@@ -53,78 +66,131 @@ class Conversation:
     Args:
         client: connected; whoever owns it reads from it and closes it.
         room: the room it entered, as `names.check_room` returns it.
+        ignored: whose words are not shown.
+        last_seen: where they were when they left last.
+        look: how the chat looks and sounds at first.
 
     Attributes:
         client: the connection.
         name: what one is called; the client itself may have read on, and know a newer one.
-        room: the room that what is said goes to; empty if there is none.
+        places: the rooms one is in.
+        look: how the chat looks and sounds now.
         connected: there is a line to the server.
+        away: what those are told who write privately; empty if one is here.
     """
 
-    def __init__(self, client: ChatClient, room: str) -> None:
+    def __init__(
+        self, client: ChatClient, room: str, ignored: Ignored, last_seen: LastSeen, look: Look
+    ) -> None:
         self.client = client
         self.name = client.welcome.name
-        self.room = room
+        self.places = Places(room)
+        self.look = look
         self.connected = True
+        self.away = ""
+        self._ignored = ignored
+        self._last_seen = last_seen
         self._returning = False  # what was missed is coming
+        self._renewing = False  # the server is being told again that one is away
         self._wanted = room
-        self._places: dict[str, Place] = {}  # the one gone to last at the end
+        self._left: dict[str, Spot] = {}  # where one was in rooms whose replay has not come that far yet
         self._parting: set[str] = set()
         self._listed: list[str] = []
         self._teller = ""
+        self._numbers = count(1)
+        self._asked: dict[int, str] = {}  # what one looks for, by the number of the question
 
     @property
     def view(self) -> View:
         """How things look from here."""
-        return View(self.name, self.room, len(self._places) > 1)
+        return View(self.name, self.places.focus)
 
     @property
     def names(self) -> set[str]:
         """The other people one may want to name."""
-        known = set().union(*(place.members for place in self._places.values()), {self._teller})
-        return known - {self.name, ""}
+        return (self.places.members | {self._teller}) - {self.name, ""}
 
     @property
     def rooms(self) -> set[str]:
         """The rooms one may want to name."""
-        return {*self._places, *self._listed}
+        return {*self.places, *self._listed}
 
     # What comes
 
     def receive(self, event: Event) -> Iterator[Frame]:
         """Takes in an event; yields what is to be shown of it."""
         match event:
+            case Disconnected() | Reconnected() | CaughtUp():
+                yield from self._line(event)
+            case Msg() | Told() if event.name in self._ignored:
+                self._pass_over(event)
+            case Msg():
+                yield from self._said(event)
+            case Ack():
+                yield from self._acked(event)
+            case Error(nonce=str(nonce)) if nonce in self.client.unacked:
+                yield Failed(self.client.unacked[nonce].text, event.text)
+            case RoomState():
+                yield from self._entered(event)
+            case Presence():
+                yield from self._came_and_went(event)
+            case History() | Found() if event.re in self._asked:
+                yield from self._looked_up(event)
+            case Away() if self._renewing and event.name == self.name:
+                self._renewing = False
+            case _:
+                self._learn(event)
+                yield event
+
+    def _line(self, event: Disconnected | Reconnected | CaughtUp) -> Iterator[Frame]:
+        match event:
             case Disconnected():
                 if self.connected:
                     yield Notice(f"{event.text}; what you say now is sent when the server is back")
                 self.connected = False
-                return
             case Reconnected():
                 self.connected = self._returning = True
-                return
+                if self.away:
+                    self.client.send(SetAway(self.away))
+                    self._renewing = True
             case CaughtUp():
                 self._returning = False
                 yield Notice(_back(event.messages))
-                return
-            case RoomState() if self._returning and event.room in self._places:
-                self._enter(event)
-                return
-            case Ack():
-                yield from self._acked(event)
-                return
-            case Error(nonce=str(nonce)) if nonce in self.client.unacked:
-                lost = self.client.unacked[nonce].text
-                yield Error(code=event.code, text=f"{event.text}; not delivered: {lost}")
-                return
-            case RoomState():
-                self._enter(event)
-            case Presence():
-                yield from self._came_and_went(event)
-            case Renamed():
-                self._rename(event)
-            case _:
-                self._learn(event)
-        yield event
+
+    def _said(self, msg: Msg) -> Iterator[Frame]:
+        spot = self._left.get(msg.room)
+        if spot and msg.id > spot.id:
+            del self._left[msg.room]
+            place = self.places.get(msg.room)
+            if place and msg.id <= place.replayed:
+                last = place.replayed
+                yield SinceYouLeft(msg.room, spot.at, last - spot.id, last - msg.id + 1)
+        self._note(msg)
+        yield msg
+
+    def _note(self, msg: Msg) -> None:
+        self.places.note(msg.room, msg.id, mine=self._is_me(msg.name), called=self.weight(msg) == "called")
+        self._last_seen.note(msg.room, Spot(msg.id, msg.at))
+
+    def _pass_over(self, event: Msg | Told) -> None:
+        """Notes what is not shown."""
+        if isinstance(event, Msg):
+            self.places.note(event.room, event.id, mine=True)
+            self._last_seen.note(event.room, Spot(event.id, event.at))
+
+    def weight(self, frame: Frame) -> Literal["", "said", "called"]:
+        """Returns whether what is shown was said just now by somebody else, and whether it calls one."""
+        if isinstance(frame, Told):
+            return "called"
+        if not isinstance(frame, Msg) or self._is_me(frame.name):
+            return ""
+        place = self.places.get(frame.room)
+        if place is None or frame.id <= place.replayed:
+            return ""
+        return "called" if mentions(frame.text, self.name) else "said"
+
+    def _is_me(self, name: str) -> bool:
+        return name == self.name or fold(name) == fold(self.name)
 
     def _acked(self, ack: Ack) -> Iterator[Frame]:
         post = self.client.unacked.get(ack.nonce)
@@ -132,49 +198,75 @@ class Conversation:
             yield ToldTo(ack.at, post.to, post.text, post.kind)
         elif post:
             room = ack.room or post.room
-            yield Msg(ack.id or 0, ack.at, room, self.name, post.text, post.kind)
+            msg = Msg(ack.id or 0, ack.at, room, self.name, post.text, post.kind)
+            self._note(msg)
+            yield msg
 
-    def _enter(self, state: RoomState) -> None:
-        self._places[state.room] = Place(state.topic, set(state.members))
+    def _entered(self, state: RoomState) -> Iterator[Frame]:
+        known = state.room in self.places
+        place = self.places.enter(state)
+        if place is None:
+            return
+        spot = self._last_seen.get(state.room)
+        if not known and spot and 0 < spot.id < state.last:
+            self._left[state.room] = spot
         if state.room == self._wanted:
-            self._go_to(state.room)
-
-    def _go_to(self, room: str) -> None:
-        self.room = room
-        self._places[room] = self._places.pop(room)
+            self.places.go_to(state.room)
+            self._wanted = ""
+        if not (known and self._returning):
+            yield state
 
     def _came_and_went(self, event: Presence) -> Iterator[Frame]:
-        place = self._places.get(event.room)
-        if place:
-            place.members |= set(event.joined)
-            place.members -= set(event.left)
-        if event.room in self._parting and self.name in event.left:
+        self.places.presence(event)
+        mine = self.name in event.left and event.room in self._parting
+        if mine:
             self._parting.discard(event.room)
-            self._places.pop(event.room, None)
-            if event.room == self.room:
-                self.room = self._wanted = next(reversed(self._places), "")
+            self.places.leave(event.room)
             yield Notice(f"you left {room_label(event.room)}")
+        elif shown := self._unignored(event):
+            yield shown
 
-    def _rename(self, event: Renamed) -> None:
-        for place in self._places.values():
-            if event.name in place.members:
-                place.members.discard(event.name)
-                place.members.add(event.to)
-        if event.name == self._teller:
-            self._teller = event.to
-        if event.name == self.name:
-            self.name = event.to
+    def _unignored(self, event: Presence) -> Presence | None:
+        """Returns who came and went, but for those who are ignored; None if nobody else did."""
+        joined = [name for name in event.joined if name not in self._ignored]
+        left = [name for name in event.left if name not in self._ignored]
+        return structs.replace(event, joined=joined, left=left) if joined or left else None
 
     def _learn(self, event: ServerFrame) -> None:
         match event:
             case Told():
                 self._teller = event.name
-            case Topic() if place := self._places.get(event.room):
+            case Renamed():
+                self._rename(event)
+            case Topic() if place := self.places.get(event.room):
                 place.topic = event.text
-            case Members(room=str(room)) if place := self._places.get(room):
+            case Members(room=str(room)) if place := self.places.get(room):
                 place.members = set(event.names)
             case Rooms():
                 self._listed = [line.room for line in event.rooms]
+            case Away() if event.name == self.name:
+                self.away = event.text
+
+    def _rename(self, event: Renamed) -> None:
+        self.places.rename(event)
+        if event.name == self._teller:
+            self._teller = event.to
+        if event.name == self.name:
+            self.name = event.to
+
+    def _looked_up(self, answer: History | Found) -> Iterator[Frame]:
+        """Yields what was looked for, the oldest first."""
+        assert answer.re is not None, "that is how it was found"
+        where = self._asked.pop(answer.re)
+        messages = answer.messages if isinstance(answer, History) else answer.messages[::-1]
+        messages = [message for message in messages if message.name not in self._ignored]
+        if not messages:
+            yield Notice(f"there are no messages {where}")
+            return
+        count = f"{len(messages)} message{'s' if len(messages) > 1 else ''} {where}"
+        yield Heading(f"{count}, and there are more" if answer.more else count)
+        yield from messages
+        yield Heading("now")
 
     def undelivered(self) -> Iterator[str]:
         """Yields a line for each thing said that nobody confirmed; for when the connection is over."""
@@ -183,29 +275,51 @@ class Conversation:
             perhaps = "perhaps " if self.client.was_sent(nonce) else ""
             yield f"{perhaps}not delivered: {post.text}"
 
+    def save(self, *, now: bool = False) -> None:
+        """Keeps where one is, now or if that was not done for long.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        self._last_seen.save(now=now)
+
     # What is typed
 
     def perform(self, action: commands.Action) -> Iterator[Frame]:
-        """Does what was asked for, but for clearing the screen; yields what is to be shown at once.
+        """Does what was asked for, but for what needs the terminal or the disk; yields what is to be shown.
 
         Raises:
             ChatError: it cannot be done; ConnectionFailed, if the connection is over.
         """
         match action:
             case commands.Say(text):
-                self.client.post(text, self._here())
+                self.client.post(_typed(text), self.here())
             case commands.Me(text):
-                self.client.post(text, self._here(), "action")
+                self.client.post(_typed(text), self.here(), "action")
             case commands.Msg(name, text):
-                self.client.post_private(name, text)
+                self.client.post_private(name, _typed(text))
             case commands.Reply(text):
-                self._reply(text)
+                self._reply(_typed(text))
+            case commands.Quit():
+                self.client.leave()
+            case _:
+                yield from self._answer(action)
+
+    def _answer(self, action: commands.Action) -> Iterator[Frame]:
+        """Does what is answered here."""
+        match action:
             case commands.Help():
                 yield Notice(commands.help_text())
             case commands.Topic(""):
-                yield Notice(self._topic())
-            case commands.Quit():
-                self.client.leave()
+                yield Notice(self._shown_topic())
+            case commands.Focus(room):
+                self._focus(room)
+            case commands.Ignore(name):
+                yield Notice(self._ignore(name))
+            case commands.Unignore(name):
+                yield Notice(self._unignore(name))
+            case commands.Choose(what, value):
+                yield Notice(self._choose(what, value))
             case _:
                 self._ask(action)
 
@@ -215,37 +329,121 @@ class Conversation:
             case commands.Nick(name):
                 self.client.send(Rename(name))
             case commands.Who(room):
-                self.client.send(Who(room or self._here()))
+                self.client.send(Who(room or self.here()))
+            case commands.Whois(name):
+                self.client.send(Whois(name))
+            case commands.Away(text):
+                self.client.send(SetAway(_typed(text)))
+            case commands.Back():
+                self.client.send(SetAway())
             case commands.Rooms():
                 self.client.send(ListRooms())
             case commands.Join(room):
                 self._wanted = check_room(room)
                 self.client.send(Join(self._wanted))
             case commands.Part(room):
-                self._part(check_room(room or self._here()))
+                self._part(check_room(room or self.here()))
             case commands.Topic(text):
-                self.client.send(SetTopic(self._here(), text))
+                self.client.send(SetTopic(self.here(), text))
+            case commands.History(since):
+                self._history(since)
+            case commands.Search(text):
+                self.client.send(Search(text, n=self._number(f"with “{text}”")))
 
-    def _here(self) -> str:
-        if not self.room:
+    def here(self) -> str:
+        """Returns the room one talks in.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if not self.places.focus:
             raise UsageError("you are in no room; /join ROOM enters one")
-        return self.room
+        return self.places.focus
 
     def _reply(self, text: str) -> None:
         if not self._teller:
             raise UsageError("nobody has written to you yet")
         self.client.post_private(self._teller, text)
 
-    def _topic(self) -> str:
-        room = self._here()
-        place = self._places.get(room)
-        if place and place.topic:
-            return f"the topic of {room_label(room)}: {place.topic}"
-        return f"{room_label(room)} has no topic"
+    def topic(self, room: str) -> str:
+        """Returns the topic of a room, as far as it is known; empty if there is none."""
+        place = self.places.get(room)
+        return place.topic if place else ""
+
+    def _shown_topic(self) -> str:
+        label, topic = room_label(self.here()), self.topic(self.here())
+        return f"the topic of {label}: {topic}" if topic else f"{label} has no topic"
 
     def _part(self, room: str) -> None:
         self._parting.add(room)
         self.client.send(Part(room))
+
+    def _focus(self, room: str) -> None:
+        numbered = self.places.numbered(int(room)) if room.isdecimal() else None
+        room = room if room in self.places else numbered or check_room(room)
+        if room not in self.places:
+            raise UsageError(f"you are not in {room_label(room)}; /join {room} enters it")
+        self.places.go_to(room)
+
+    # Looking up
+
+    def _history(self, since: str) -> None:
+        room = self.here()
+        label = room_label(room)
+        if not since or (since.isascii() and since.isdecimal()):
+            limit = max(1, min(int(since or DEFAULT_HISTORY), MAX_PAGE))
+            self.client.send(AskHistory(room, limit=limit, n=self._number(f"at the end of {label}")))
+            return
+        place = _since(since)
+        number = self._number(f"of {label} since {since}")
+        self.client.send(AskHistory(room, place.after, None, place.at, MAX_PAGE, number))
+
+    def _number(self, what: str) -> int:
+        number = next(self._numbers)
+        self._asked[number] = what
+        return number
+
+    # Choosing
+
+    def _ignore(self, name: str) -> str:
+        if not name:
+            hidden = self._ignored.names()
+            return f"you ignore {', '.join(hidden)}" if hidden else "you ignore nobody"
+        name = check_name(name)
+        if self._is_me(name):
+            raise UsageError("you cannot ignore yourself")
+        self._ignored.add(name)
+        return f"you do not see any more what {name} says; /unignore {name} shows it again"
+
+    def _unignore(self, name: str) -> str:
+        if not self._ignored.remove(name):
+            raise UsageError(f"you do not ignore {one_line(name)}")
+        return f"you see again what {one_line(name)} says"
+
+    def _choose(self, what: str, value: str) -> str:
+        if not value:
+            return f"{what}: {getattr(self.look, what)}"
+        self.look = self.look.changed(what, value)
+        return f"{what}: {value}; `chatctl config set {what} {value}` makes it last"
+
+
+def exported(count: int, room: str, path: Path) -> str:
+    """Returns what is said once a room was written to a file."""
+    return f"{count} message{'' if count == 1 else 's'} of {room_label(room)} are in {one_line(str(path))}"
+
+
+def _typed(text: str) -> str:
+    """Returns a text that was typed, with emoji where their names stand."""
+    from chatctl.client.emoji import with_emoji
+
+    return with_emoji(text)
+
+
+def _since(text: str) -> Since:
+    try:
+        return parse_since(text, time.time())
+    except ValueError as error:
+        raise UsageError(f"/history [COUNT|TIME]: {error}") from None
 
 
 def _back(missed: int) -> str:

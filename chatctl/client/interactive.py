@@ -13,29 +13,29 @@ import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import has_focus
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.output import Output, create_output
-from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.styles import BaseStyle, DynamicStyle, Style
 
 from chatctl import commands
-from chatctl.client.conversation import Conversation
-from chatctl.client.events import Disconnected
-from chatctl.client.render import room_label
-from chatctl.client.screen import TerminalPainter
+from chatctl.client import keys, prompt
+from chatctl.client.alerts import Alerts
+from chatctl.client.canvas import Canvas
+from chatctl.client.conversation import Conversation, exported
+from chatctl.client.events import Disconnected, Event
+from chatctl.client.themes import palette, prompt_styles
+from chatctl.client.typed import Typed
 from chatctl.commands import UsageError
-from chatctl.errors import ConnectionFailed, Refused
-from chatctl.messages import Error, Frame, Notice
+from chatctl.errors import ChatError, ConnectionFailed, DataError, Refused
+from chatctl.messages import Ack, Error, Frame, Notice
 
 SILENT_SECONDS = 0.7  # of leaving, before it is told why that takes so long
 LEAVE_SECONDS = 3.0  # for the server to ack what was said last, and to answer the bye
-PROMPT_ROOM = 12  # characters of a room in the prompt
-EVENTS_AT_ONCE = 100  # shown before the input line is drawn again, and keys are looked at
-TICK = 0.5  # seconds between two looks at the clock while the prompt counts down
+SHOWING_SECONDS = 0.015  # that drawing may take before the input line is drawn again, and keys are looked at
+TICK = 0.5  # seconds between two looks at the clock
 PAUSE = 0.02  # seconds for that; twice what prompt_toolkit may wait before it draws
 
 
@@ -44,25 +44,35 @@ class Interactive:
 
     Args:
         conversation: connected.
+        typed: what was typed in earlier runs.
     """
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, typed: Typed) -> None:
         self._conversation = conversation
         self._client = conversation.client
-        self._output = _make_output()
-        self._paint = TerminalPainter(lambda: self._output.get_size().columns)
         self._next_try = 0.0  # to reach the server again, on the monotonic clock
+        self._patience = prompt.Patience()
+        self._settled: set[str] = set()  # nonces of `unacked` whose answer was shown
         self._warned = False  # the next Ctrl-C on the empty line leaves
+        self._canvas = Canvas(lambda: conversation.look)
+        self._alerts = Alerts(self._canvas.abilities)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._session: PromptSession[int] = PromptSession(
             self._prompt,
-            output=self._output,
-            key_bindings=self._bindings(),
+            output=self._canvas.output,
+            history=typed,
+            style=DynamicStyle(self._style),
+            key_bindings=keys.bindings(self),
+            multiline=True,
+            prompt_continuation=keys.continuation,
             erase_when_done=True,
             enable_suspend=True,
         )
-        self._buffer = self._session.default_buffer
-        self._buffer.accept_handler = self._enter
-        self._buffer.on_text_changed += self._forget_warning
+        self._canvas.app = self._session.app
+        typed.tell = self.notice
+        self.buffer = self._session.default_buffer
+        self.buffer.accept_handler = self._enter
+        self.buffer.on_text_changed += self._forget_warning
 
     def run(self) -> int:
         """Lasts until one side leaves.
@@ -76,58 +86,97 @@ class Interactive:
         return asyncio.run(self._converse())
 
     async def _converse(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            # The default would leave the terminal as the prompt has it, without echo.
-            asyncio.get_running_loop().add_signal_handler(number, self._finish, 128 + number)
-        # What was typed while connecting stands here as an echo; the input line will show it.
-        self._output.write_raw("\r")
-        self._output.erase_end_of_line()
-        self._show([self._client.welcome])
-        following = asyncio.create_task(self._follow())
-        typing = asyncio.create_task(self._type())
-        ticking = asyncio.create_task(self._tick())
-        try:
-            await asyncio.wait({following, typing}, return_when=asyncio.FIRST_COMPLETED)
-            if typing.done():
-                await self._leave(following)
-                return typing.result()
-            await self._give_up(typing)
-            following.result()
-            return 0
-        finally:
-            ticking.cancel()
-            # Wakes the thread that waits for the server: the loop joins it.
-            self._client.close()
+        self._catch_signals()
+        with self._canvas.taken():
+            self._show([self._client.welcome])
+            following = asyncio.create_task(self._follow())
+            typing = asyncio.create_task(self._type())
+            ticking = asyncio.create_task(self._tick())
+            try:
+                await asyncio.wait({following, typing}, return_when=asyncio.FIRST_COMPLETED)
+                if typing.done():
+                    await self._leave(following)
+                    return typing.result()
+                await self._give_up(typing)
+                following.result()
+                return 0
+            finally:
+                ticking.cancel()
+                self._save(now=True)
+                # Wakes the thread that waits for the server: the loop joins it.
+                self._client.close()
+
+    def _catch_signals(self) -> None:
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # The default would leave the terminal as the prompt has it, without echo. Windows has neither.
+            with suppress(NotImplementedError):
+                if number is not None:
+                    asyncio.get_running_loop().add_signal_handler(number, self.finish, 128 + number)
 
     async def _type(self) -> int:
         """Takes what is typed; returns the exit code once the person wants to leave."""
         try:
-            return await self._session.prompt_async()
+            return await self._session.prompt_async(pre_run=self._canvas.watch_size)
         except EOFError:  # Ctrl-D, or the terminal is gone.
             return 0
 
     async def _tick(self) -> None:
-        """Keeps the prompt true while it counts down."""
+        """Keeps the prompt true while it counts down, and something waits."""
         while True:
             await asyncio.sleep(TICK)
-            if not self._conversation.connected:
+            if self._client.unacked or not self._conversation.connected:
                 self._session.app.invalidate()
+            self._call()
+            self._save()
 
     async def _follow(self) -> None:
         """Shows what comes until the connection ends."""
         while events := await asyncio.to_thread(self._client.receive):
-            for start in range(0, len(events), EVENTS_AT_ONCE):
-                some = events[start : start + EVENTS_AT_ONCE]
-                for event in some:
-                    if isinstance(event, Disconnected):
-                        self._next_try = time.monotonic() + event.seconds
-                self._show(shown for event in some for shown in self._conversation.receive(event))
+            await self._take(events)
+
+    async def _take(self, events: list[Event]) -> None:
+        """Shows events, with pauses in which keys are looked at."""
+        shown: list[str] = []
+        until = time.monotonic() + SHOWING_SECONDS
+        for event in events:
+            shown += self._drawn(event)
+            if time.monotonic() >= until:
+                self._canvas.write("".join(shown))
+                shown.clear()
                 # Else, with much to show, the input line would be erased again before it is drawn.
                 await asyncio.sleep(PAUSE)
+                until = time.monotonic() + SHOWING_SECONDS
+        self._canvas.write("".join(shown))
+        self._call()
+        await asyncio.sleep(PAUSE)
+
+    def _drawn(self, event: Event) -> Iterable[str]:
+        """Takes in an event; yields what is written of it."""
+        if isinstance(event, Disconnected):
+            self._next_try = time.monotonic() + event.seconds
+        if isinstance(event, Ack | Error) and event.nonce is not None:
+            self._settled.add(event.nonce)
+        for frame in self._conversation.receive(event):
+            self._alerts.hear(frame, self._conversation.weight(frame), self._conversation.look)
+            yield self._canvas.draw(frame, self._conversation.view)
+
+    def _call(self) -> None:
+        """Calls the person for what was heard."""
+        conversation = self._conversation
+        codes = self._alerts.call(conversation.look, time.monotonic())
+        codes += self._alerts.title(conversation.look, conversation.places)
+        self._canvas.tell(codes)
+
+    def _save(self, *, now: bool = False) -> None:
+        try:
+            self._conversation.save(now=now)
+        except DataError as error:
+            self._show([Error(code=error.code, text=str(error))])
 
     # Ending
 
-    def _finish(self, code: int) -> None:
+    def finish(self, code: int) -> None:
         """Ends the prompt, if it is there."""
         app = self._session.app
         if app.is_running and not app.is_done:
@@ -147,9 +196,9 @@ class Interactive:
 
     async def _give_up(self, typing: asyncio.Task[int]) -> None:
         """Ends the prompt, since there is no connection any more, and says what was in vain."""
-        unsent = self._buffer.text
+        unsent = self.buffer.text
         if self._session.app.is_running:
-            self._finish(1)
+            self.finish(1)
         else:
             typing.cancel()
         await asyncio.wait({typing})
@@ -162,95 +211,113 @@ class Interactive:
 
     # Showing
 
-    def _show(self, events: Iterable[Frame]) -> None:
-        self._write("".join(self._paint(event, self._conversation.view) for event in events))
+    def _show(self, frames: Iterable[Frame]) -> None:
+        self._canvas.write("".join(self._canvas.draw(frame, self._conversation.view) for frame in frames))
 
-    def _write(self, text: str) -> None:
-        """Writes whole lines above the input line."""
-        app = self._session.app
-        if text and app.is_running:
-            app.renderer.erase()
-        if text:
-            self._output.enable_autowrap()
-            self._output.write_raw(text)
-            self._output.flush()
-        # The prompt may have changed even where nothing is written.
-        app.invalidate()
+    def notice(self, text: str) -> None:
+        """Tells the person something."""
+        self._show([Notice(text)])
 
-    def _prompt(self) -> str:
-        room = self._conversation.room
-        where = room_label(room if len(room) <= PROMPT_ROOM else f"{room[: PROMPT_ROOM - 1]}…")
-        return f"{where if room else '(no room)'}{self._state()}> "
+    def _prompt(self) -> FormattedText:
+        columns = self._canvas.columns
+        waiting = self._waiting()
+        late = self._patience.worn_out(waiting, time.monotonic())
+        lines = prompt.waiting([waiting[nonce] for nonce in late], columns)
+        return FormattedText(lines + prompt.prompt(self._conversation.places, self._state(), columns))
+
+    def _waiting(self) -> dict[str, str]:
+        """Returns by nonce the texts of what was said, and not answered as far as is shown."""
+        unacked = list(self._client.unacked.items())  # Another thread may be changing it.
+        self._settled.intersection_update(nonce for nonce, _ in unacked)
+        return {nonce: post.text for nonce, post in unacked if nonce not in self._settled}
 
     def _state(self) -> str:
         """Returns what the prompt says of the connection: nothing, as long as there is one."""
         if self._conversation.connected:
-            return ""
+            return " (away)" if self._conversation.away else ""
         waiting = len(self._client.unacked)
         what = f", {waiting} to send" if waiting else ""
         left = math.ceil(self._next_try - time.monotonic())
         return f" (reconnecting in {left} s{what})" if left > 0 else f" (connecting…{what})"
 
+    def _style(self) -> BaseStyle:
+        return Style.from_dict(prompt_styles(palette(self._conversation.look.theme)))
+
     # Typing
 
     def _enter(self, buffer: Buffer) -> bool:
-        """Acts on a line; returns whether it stays in the input line."""
-        if not buffer.text and not self._conversation.connected:
+        """Acts on what was typed; returns whether it stays there, to be mended."""
+        text = buffer.text
+        if not text and not self._conversation.connected:
             self._next_try = 0.0
             self._client.retry_now()
         # Where there is no connection any more, whoever reads from it finds that out, and ends the prompt.
         with suppress(ConnectionFailed):
             try:
-                self._perform(commands.parse(buffer.text.rstrip("\n")))
-            except (UsageError, Refused) as error:
+                self._perform(commands.parse(text.rstrip("\n")))
+            except (UsageError, Refused, DataError) as error:
                 self._show([Error(code=error.code, text=str(error))])
+                return True
         return False
 
     def _perform(self, action: commands.Action | None) -> None:
-        if isinstance(action, commands.Quit):
-            self._finish(0)
-        elif isinstance(action, commands.Clear):
-            self._session.app.renderer.clear()
-        elif action is not None:
-            self._show(self._conversation.perform(action))
+        match action:
+            case commands.Quit():
+                self.finish(0)
+            case commands.Clear():
+                self._session.app.renderer.clear()
+            case commands.Export(path):
+                task = asyncio.create_task(self._export(self._conversation.here(), Path(path)))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            case None:
+                pass
+            case _:
+                self._show(self._conversation.perform(action))
 
-    def _bindings(self) -> KeyBindings:
-        bindings = KeyBindings()
-        typing = has_focus(DEFAULT_BUFFER)
-        bindings.add("c-c", filter=typing)(self._interrupt)
-        bindings.add("<sigint>")(self._interrupt)
-        bindings.add("tab", filter=typing)(self._complete)
-        return bindings
+    async def _export(self, room: str, path: Path) -> None:
+        from chatctl.client.exporting import export_room
 
-    def _interrupt(self, _event: KeyPressEvent) -> None:
+        try:
+            topic = self._conversation.topic(room)
+            count = await asyncio.to_thread(export_room, self._client, room, path, topic)
+        except ChatError as error:
+            self._show([Error(code=error.code, text=str(error))])
+        else:
+            self.notice(exported(count, room, path))
+
+    def focus(self, number: int) -> None:
+        """Talks in the room with this number, if there is one."""
+        if self._conversation.places.numbered(number):
+            self._show(self._conversation.perform(commands.Focus(str(number))))
+
+    def interrupt(self) -> None:
         """Ctrl-C: clears the line; on the empty line, twice leaves."""
-        if self._buffer.text:
-            self._buffer.reset()
+        if self.buffer.text:
+            self.buffer.reset()
         elif self._warned:
-            self._finish(0)
+            self.finish(0)
         else:
             self._warned = True
-            self._show([Notice("Ctrl-C again leaves")])
+            self.notice("Ctrl-C again leaves")
 
     def _forget_warning(self, _buffer: Buffer) -> None:
         self._warned = False
 
-    def _complete(self, _event: KeyPressEvent) -> None:
+    def complete(self) -> None:
         """Tab: completes the last word as far as that is sure, else shows what it may become."""
         conversation = self._conversation
-        line = self._buffer.document.text_before_cursor
-        found = commands.complete(line, conversation.names, conversation.rooms)
+        line = self.buffer.document.text_before_cursor
+        found = commands.complete(line, conversation.names, conversation.rooms, _emoji)
         typed = len(line) - found.start
         if len(found.choices) > 1 and len(found.common) <= typed:
-            self._show([Notice("  ".join(found.choices))])
+            self.notice("  ".join(found.choices))
         elif found.common:
-            self._buffer.delete_before_cursor(typed)
-            self._buffer.insert_text(found.common)
+            self.buffer.delete_before_cursor(typed)
+            self.buffer.insert_text(found.common)
 
 
-def _make_output() -> Output:
-    output = create_output()
-    if isinstance(output, Vt100_Output):
-        # Asking the terminal where its cursor is buys nothing here, and some never answer.
-        output.enable_cpr = False
-    return output
+def _emoji(word: str) -> list[str]:
+    from chatctl.client.emoji import complete_emoji
+
+    return complete_emoji(word)

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 
+from chatctl import keepalive
 from chatctl.client.retry import FINAL
 from chatctl.errors import ConnectionFailed
 from chatctl.framing import Fault, encode, server_frames
@@ -20,11 +21,6 @@ from chatctl.text import one_line
 READ_BYTES = 64 * 1024
 QUIET_SECONDS = 30.0  # after which a server that says nothing is pinged; twice that, and the line is dead
 PING = 2**53 - 1  # the number of that ping
-# A server that vanished without a word is noticed within a minute, whether or not something is being sent.
-KEEPALIVE_IDLE = 30  # seconds
-KEEPALIVE_INTERVAL = 10  # seconds
-KEEPALIVE_COUNT = 3
-USER_TIMEOUT = 60_000  # milliseconds
 
 GONE = "the server closed the connection"
 
@@ -79,7 +75,8 @@ class Link:
         deadline = time.monotonic() + timeout
         try:
             sock = self._connect(deadline, timeout)
-            _tune(sock)
+            # A server that vanished is noticed within a minute, whether or not something is being sent.
+            keepalive.tune(sock, idle=30, interval=10, count=3, unsent=60)
             welcome = self._shake_hands(sock, hello, deadline)
             sock.settimeout(None)
             whole = int(QUIET_SECONDS)
@@ -273,18 +270,3 @@ def _is_unknown(frame: ServerFrame | Fault) -> bool:
 def _farewell(frame: Bye | Error, retry: float | None = None) -> LineEnded:
     refused = frame.code in FINAL and frame.code != "bye"
     return LineEnded(one_line(frame.text) or GONE, code=frame.code, retry=retry, refused=refused)
-
-
-def _tune(sock: socket.socket) -> None:
-    """Sends at once, and notices a server that vanished."""
-    options = [
-        (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
-        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
-        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", KEEPALIVE_IDLE),
-        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", KEEPALIVE_INTERVAL),
-        (socket.IPPROTO_TCP, "TCP_KEEPCNT", KEEPALIVE_COUNT),
-        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", USER_TIMEOUT),
-    ]
-    for level, option, value in options:
-        if number := getattr(socket, option, None):  # Not every system has them all.
-            sock.setsockopt(level, number, value)

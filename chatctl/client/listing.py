@@ -98,15 +98,19 @@ def _people(members: Members) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
 
+    from chatctl.client.look import Look
     from chatctl.client.render import name_text, room_label
+    from chatctl.client.screen import settle
+    from chatctl.client.themes import palette
 
+    colours = palette(settle(Look(), terminal=True).theme)
     where = "on the server" if members.room is None else f"in {room_label(members.room)}"
     if not members.names:
         return f"{members.count or 'nobody'} else {where}"
     away = set(members.away)
     table = Table("name", "", box=SIMPLE_HEAD)
     for name in members.names:
-        table.add_row(name_text(name), "away" if name in away else "")
+        table.add_row(name_text(name, colours), "away" if name in away else "")
     more = members.count - len(members.names)
     return Group(table, f"{members.count} {where}{f', {more} of them not shown' if more > 0 else ''}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -46,14 +46,31 @@ class Look:
 
     Attributes:
         theme: the colours.
-        timestamp: what stands in front of a message.
+        timestamp: what stands in front of a message; None for the time on a terminal, and both in a pipe.
         bell: what rings.
         notify: whether the desktop is told.
         title: the terminal's title shows what was not read yet.
     """
 
     theme: Theme = Theme.auto
-    timestamp: Timestamp = Timestamp.time
+    timestamp: Timestamp | None = None
     bell: Bell = Bell.mentions
     notify: Notify = Notify.off
     title: bool = True
+
+    def changed(self, what: str, value: str) -> Look:
+        """Returns a look of which one attribute is another.
+
+        Raises:
+            ValueError: there is no such attribute to be changed while one chats, or it cannot be `value`.
+        """
+        match what:
+            case "theme":
+                return replace(self, theme=Theme(value))
+            case "timestamp":
+                return replace(self, timestamp=Timestamp(value))
+            case "bell":
+                return replace(self, bell=Bell(value))
+            case "notify":
+                return replace(self, notify=Notify(value))
+        raise ValueError(f"there is no {what} to be changed")

@@ -66,7 +66,7 @@ def show_found(
     """Prints the messages that hold every word of `text`, the oldest first; as `show_history`."""
     with visit(access) as client:
         found = client.search(text, None if room is None else check_room(room), limit=limit or DEFAULT_LIMIT)
-        view = View(client.name, "" if room is None else check_room(room), several=True)
+        view = View(client.name, "" if room is None else check_room(room))
         code = _print([found.messages[::-1]], "nothing was found", view, as_json=as_json)
         if found.more:
             shown = len(found.messages)

@@ -72,6 +72,6 @@ def _painter(rooms: Sequence[str]) -> Callable[[Sequence[Frame]], bytes]:
     from chatctl.client.screen import choose_paint
 
     paint = choose_paint()
-    view = View("", rooms[0]) if len(rooms) == 1 else View("", "", several=True)
+    view = View("", rooms[0] if len(rooms) == 1 else "")
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return lambda frames: "".join(paint(frame, view) for frame in frames).encode(encoding, "replace")

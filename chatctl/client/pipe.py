@@ -11,15 +11,17 @@ import sys
 import threading
 from contextlib import suppress
 from itertools import chain
+from pathlib import Path
 
 from chatctl import commands
 from chatctl.client.complaint import complain
-from chatctl.client.conversation import Conversation
+from chatctl.client.conversation import Conversation, exported
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
 from chatctl.client.lines import read_lines
-from chatctl.client.screen import choose_paint
+from chatctl.client.screen import choose_paint, is_terminal
+from chatctl.client.shown import Failed
 from chatctl.commands import UsageError
-from chatctl.errors import ChatError, ConnectionFailed, Refused
+from chatctl.errors import ChatError, ConnectionFailed, DataError, Refused
 from chatctl.messages import Ack, Error, Frame, Notice
 from chatctl.text import MAX_TEXT
 
@@ -35,13 +37,15 @@ class Pipe:
         conversation: connected.
         typed: someone types the lines: commands work, what they say is shown in its place, and a line that
             is refused is no failure.
+        plain: no colours and no cursor are moved, also where standard output is a terminal.
     """
 
-    def __init__(self, conversation: Conversation, *, typed: bool) -> None:
+    def __init__(self, conversation: Conversation, *, typed: bool, plain: bool = False) -> None:
         self._conversation = conversation
         self._client = conversation.client
         self._typed = typed
-        self._paint = choose_paint()
+        self._echoes = typed and not is_terminal(sys.stdout)  # what one says oneself stands nowhere else
+        self._paint = choose_paint(lambda: conversation.look, plain=plain)
         self._lock = threading.Lock()  # guards the conversation and standard output
         self._refused = False
         self._unwritable: OSError | None = None
@@ -79,7 +83,9 @@ class Pipe:
                     complain(shown.text)
                 elif isinstance(shown, Error):
                     self._refuse(shown.text)
-                elif self._typed or not isinstance(event, Ack):
+                elif isinstance(shown, Failed):
+                    self._refuse(f"{shown.reason}; not delivered: {shown.text}")
+                elif self._echoes or not isinstance(event, Ack):
                     self._show(shown)
 
     def _show(self, event: Frame) -> None:
@@ -118,20 +124,35 @@ class Pipe:
             if self._typed:
                 return self._perform(line)
             if line:
-                self._client.post(line, self._conversation.room)
-        except (UsageError, Refused) as error:
+                self._client.post(line, self._conversation.here())
+        except (UsageError, Refused, DataError) as error:
             self._refuse(str(error) if self._typed else f"line {number}: {error}")
         return True
 
     def _perform(self, line: str) -> bool:
         action = commands.parse(line)
-        if isinstance(action, commands.Quit):
-            return False
-        if action is not None:
-            with self._lock:
-                for shown in self._conversation.perform(action):
-                    self._show(shown)
+        match action:
+            case commands.Quit():
+                return False
+            case commands.Export(path):
+                self._export(Path(path))
+            case commands.Clear() | None:
+                pass
+            case _:
+                with self._lock:
+                    for shown in self._conversation.perform(action):
+                        self._show(shown)
         return True
+
+    def _export(self, path: Path) -> None:
+        from chatctl.client.exporting import export_room
+
+        with self._lock:
+            room = self._conversation.here()
+            topic = self._conversation.topic(room)
+        count = export_room(self._client, room, path, topic)
+        with self._lock:
+            self._show(Notice(exported(count, room, path)))
 
 
 def _read_stdin() -> bytes:

@@ -1,28 +1,28 @@
-"""What people see of an event: an entry, which Rich draws on a terminal, or plain lines. No I/O.
+"""What people see of an event: an entry, for a terminal or as plain lines. No I/O.
 
-All that comes from others goes through `text` before it is put into a `Text`, and never is markup. An entry
-cannot pose as another one: on a terminal everything below its first line is indented, in plain lines each
-one says whose it is.
+All that comes from others goes through `text` before it is put into a `Text`, and never is markup of Rich's.
+An entry cannot pose as another one: on a terminal everything below its first line is indented, in plain lines
+each one says whose it is.
 """
 
 from __future__ import annotations
 
-import re
 import time
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.style import Style
 from rich.text import Text
 
+from chatctl.client.entry import Entry, styled
+from chatctl.client.look import Timestamp
+from chatctl.client.markup import markup, mentions
+from chatctl.client.shown import Failed, Heading, SinceYouLeft, ToldTo
+from chatctl.client.themes import Palette
 from chatctl.messages import (
+    Away,
     Error,
     Frame,
     Gap,
-    Kind,
     Members,
     Msg,
     Notice,
@@ -32,21 +32,16 @@ from chatctl.messages import (
     RoomState,
     Told,
     Topic,
+    User,
     Welcome,
 )
 from chatctl.names import fold
 from chatctl.text import one_line, visible
 
-# Of the 256 colours that terminals agree on, those that can be read on black and on white.
-PALETTE = (160, 166, 130, 100, 64, 28, 29, 31, 27, 99, 129, 165, 162, 197, 131, 97)
-GREY = 244  # can be read on both too
 NAMES_SHOWN = 12  # of those who are here, came or went
-NARROWEST = 8  # columns of text, however narrow the window
-LEAST_INDENT = 2  # columns
+SENT, FAILED = "\N{CHECK MARK}", "\N{BALLOT X}"  # in front of what one said oneself
 
-_WORD = re.compile(r"\s*\S+\s*|\s+")
-_FAINT = Style(color=f"color({GREY})")
-_ALARM = Style(color="color(160)", bold=True)
+_SPANS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 class View(Struct, frozen=True):
@@ -54,230 +49,242 @@ class View(Struct, frozen=True):
 
     Attributes:
         name: what they are called.
-        room: the room they talk in.
-        several: they are in other rooms too, so that messages say where they come from.
+        room: the room they talk in; what happens in others says where that is.
     """
 
     name: str
     room: str
-    several: bool = False
 
 
-class ToldTo(Frame, tag="told-to"):
-    """A private message of one's own, which was accepted; like `Told`, with the one who got it."""
+class Manner(Struct, frozen=True):
+    """How things are shown.
 
-    at: int
-    to: str
-    text: str
-    kind: Kind = "text"
-
-
-class Entry:
-    """One thing to show.
-
-    Args:
-        gutter: what stands in front of the first line; those below are indented by its width, or a little.
-        head: who says it; plain lines repeat it.
-        body: what is said, perhaps of several lines.
+    Attributes:
+        palette: the colours.
+        timestamp: what stands in front of a message.
+        marked: for a person at a terminal: texts are shown as they are marked up, one's own as sent.
+        links: addresses can be clicked.
     """
 
-    def __init__(self, gutter: Text, head: Text, body: Text) -> None:
-        self._gutter = gutter
-        self._head = head
-        self._body = body
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yields its lines, wrapped here: what a terminal wraps begins at the left, where entries begin."""
-        width = options.max_width
-        indent = max(self._gutter.cell_len, LEAST_INDENT)
-        if width - indent < NARROWEST:
-            indent = LEAST_INDENT
-        lines = self._lines(width, max(width - indent, 1))
-        yield next(lines)
-        for line in lines:
-            yield Text(" " * indent, no_wrap=True, overflow="ignore").append_text(line)
-
-    def _lines(self, first: int, others: int) -> Iterator[Text]:
-        """Yields its lines, the first one at most `first` columns wide."""
-        for paragraph in (self._gutter + self._head + self._body).split("\n", allow_blank=True):
-            paragraph.expand_tabs()
-            for line in paragraph.divide(_breaks(paragraph.plain, first, others)):
-                line.rstrip()
-                line.no_wrap, line.overflow = True, "ignore"
-                yield line
-            first = others
-
-    def plain(self) -> list[str]:
-        """Returns its lines without colours, each with who says it."""
-        start = f"{self._gutter.plain}{self._head.plain}"
-        return [f"{start}{line}" for line in self._body.plain.split("\n")]
+    palette: Palette
+    timestamp: Timestamp
+    marked: bool = False
+    links: bool = False
 
 
-def _breaks(text: str, width: int, others: int) -> list[int]:
-    """Returns where to break a line: before a word that fits into the next one whole, else within it.
-
-    Rich would begin every word that is too long on a line of its own. Where no spaces are written, that is
-    all that is said.
-
-    Args:
-        text: has no line feeds.
-        width: of the first line, in columns.
-        others: of the other lines.
-    """
-    breaks: list[int] = []
-    used = 0
-    for word in _WORD.finditer(text):
-        size = cell_len(word[0].rstrip())
-        if used and used + size > width and size <= others:
-            breaks.append(word.start())
-            used, width = 0, others
-        for place, character in enumerate(word[0], word.start()):
-            size = cell_len(character)
-            if used and used + size > width and not character.isspace():
-                breaks.append(place)
-                used, width = 0, others
-            used += size
-    return breaks
-
-
-def entry(event: Frame, view: View) -> Entry | None:
+def entry(event: Frame, view: View, manner: Manner) -> Entry | None:
     """Returns how `event` is shown to those who look from `view`; None if there is nothing to see."""
-    match event:
-        case Msg():
-            return _message(event, view)
-        case Told():
-            return _private(event.at, name_text(event.name), Text("you"), event.text, event.kind)
-        case ToldTo():
-            return _private(event.at, Text("you"), name_text(event.to), event.text, event.kind)
-        case Presence():
-            return _presence(event, view)
-        case RoomState():
-            return _info("— ", _room_state(event, view))
-        case Error():
-            return Entry(styled("! ", _ALARM), Text(), styled(one_line(event.text), _ALARM))
-        case _:
-            body = _news(event, view)
-            return None if body is None else _info("— ", body)
+    return _Drawing(view, manner).entry(event)
 
 
-def _news(event: Frame, view: View) -> Text | None:
-    """Returns what is told about anything that nobody said and nobody did by coming or going."""
-    match event:
-        case Welcome(motd=str(motd)):
-            return Text(visible(motd))
-        case Notice():
-            return Text(visible(event.text))
-        case Renamed():
-            return _renamed(event, view)
-        case Topic():
-            return _topic(event)
-        case Members():
-            where = f" in {room_label(event.room)}" if event.room is not None else ""
-            return Text(f"{event.count}{where}: ") + _names(event.names, len(event.names), event.count)
-        case Rooms():
-            return Text("\n").join(_room_line(r.room, r.count, r.topic) for r in event.rooms)
-        case Gap():
-            lost = f"{event.after + 1}\u2013{event.before - 1}"
-            return Text(f"… messages {lost} of {room_label(event.room)} are no longer kept …")
-    return None
-
-
-# What is said
-
-
-def _message(msg: Msg, view: View) -> Entry:
-    head = Text()
-    if view.several and msg.room != view.room:
-        head.append(f"{room_label(msg.room)} ", _FAINT)
-    if msg.kind == "action":
-        head.append("* ").append_text(name_text(msg.name)).append(" ")
-    else:
-        head.append_text(name_text(msg.name)).append(": ")
-    return Entry(_clock(msg.at), head, Text(visible(msg.text)))
-
-
-def _private(at: int, sender: Text, receiver: Text, text: str, kind: Kind) -> Entry:
-    head = Text("* " if kind == "action" else "").append_text(sender).append(" → ").append_text(receiver)
-    return Entry(_clock(at), head.append(": "), Text(visible(text)))
-
-
-def _clock(at: int) -> Text:
-    """Returns the local time of `at`, milliseconds since the epoch, with the date where it is not today."""
+def day_of(at: int) -> str:
+    """Returns the local day of `at`, milliseconds since the epoch, empty if no calendar has it."""
     try:
-        then = time.localtime(at / 1000)
+        return time.strftime("%A, %d %B %Y", time.localtime(at / 1000))
     except (OverflowError, ValueError, OSError):
-        return styled("--:--  ", _FAINT)  # A time that no calendar has.
-    today = then[:3] == time.localtime()[:3]
-    return styled(time.strftime("%H:%M  " if today else "%Y-%m-%d %H:%M  ", then), _FAINT)
+        return ""
 
 
-# What happens
+class _Drawing:
+    """Entries as they look from one view."""
+
+    def __init__(self, view: View, manner: Manner) -> None:
+        self._view = view
+        self._manner = manner
+        self._palette = manner.palette
+
+    def entry(self, event: Frame) -> Entry | None:
+        match event:
+            case Msg():
+                return self._message(event)
+            case Told():
+                return self._private(event, self._name(event.name), Text("you"), called=True)
+            case ToldTo():
+                return self._private(event, Text("you"), self._name(event.to), called=False)
+            case Presence():
+                return self._presence(event)
+            case Error():
+                return self._alarm("! ", event.text)
+            case Failed():
+                return self._alarm(f"{FAILED} ", f"{event.reason}; not delivered: {event.text}")
+            case Heading():
+                return separator(one_line(event.text), self._manner)
+            case SinceYouLeft():
+                return separator(_since_you_left(event), self._manner)
+            case _:
+                body = self._news(event)
+                return None if body is None else self._info("— ", body)
+
+    # What is said
+
+    def _message(self, msg: Msg) -> Entry:
+        head = Text()
+        if msg.room != self._view.room:
+            head.append(f"{room_label(msg.room)} ", self._palette.faint)
+        if msg.kind == "action":
+            head.append("* ").append_text(self._name(msg.name)).append(" ")
+        else:
+            head.append_text(self._name(msg.name)).append(": ")
+        mine = fold(msg.name) == fold(self._view.name)
+        called = self._manner.marked and not mine and mentions(visible(msg.text), self._view.name)
+        return Entry(self._clock(msg.at, sent=mine, called=called), head, self._text(msg.text))
+
+    def _private(self, event: Told | ToldTo, sender: Text, receiver: Text, *, called: bool) -> Entry:
+        head = Text("* " if event.kind == "action" else "").append_text(sender)
+        head.append(" → ").append_text(receiver).append(": ")
+        return Entry(self._clock(event.at, sent=not called, called=called), head, self._text(event.text))
+
+    def _text(self, text: str) -> Text:
+        if not self._manner.marked:
+            return Text(visible(text))
+        return markup(visible(text), self._palette, name=self._view.name, links=self._manner.links)
+
+    def _clock(self, at: int, *, sent: bool, called: bool) -> Text:
+        """Returns the local time of `at`, milliseconds since the epoch, and whether it is one's own."""
+        style = self._palette.mention if called and self._manner.marked else self._palette.faint
+        clock = styled(self._time(at), style)
+        if sent and self._manner.marked:
+            return clock.append(SENT, self._palette.sent).append(" ")
+        return clock.append("  ") if clock else clock
+
+    def _time(self, at: int) -> str:
+        form = {"off": "", "time": "%H:%M", "datetime": "%Y-%m-%d %H:%M:%S"}[self._manner.timestamp]
+        try:
+            return time.strftime(form, time.localtime(at / 1000))
+        except (OverflowError, ValueError, OSError):
+            return "--:--" if form else ""  # A time that no calendar has.
+
+    # What happens
+
+    def _info(self, gutter: str, body: Text) -> Entry:
+        body.stylize_before(self._palette.faint)  # So that names keep their colours.
+        return Entry(styled(gutter, self._palette.faint), Text(), body)
+
+    def _alarm(self, gutter: str, text: str) -> Entry:
+        return Entry(styled(gutter, self._palette.alarm), Text(), styled(one_line(text), self._palette.alarm))
+
+    def _news(self, event: Frame) -> Text | None:
+        """Returns what is told about anything that nobody said and nobody did by coming or going."""
+        match event:
+            case Welcome(motd=str(motd)):
+                return Text(visible(motd))
+            case Notice():
+                return Text(visible(event.text))
+            case RoomState():
+                return self._room_state(event)
+            case Renamed():
+                return self._renamed(event)
+            case Topic():
+                return self._topic(event)
+            case Members():
+                return self._members(event)
+            case User():
+                return self._user(event)
+            case Away():
+                return self._away(event)
+            case Rooms():
+                return Text("\n").join(_room_line(r.room, r.count, r.topic) for r in event.rooms)
+            case Gap():
+                lost = f"{event.after + 1}\u2013{event.before - 1}"
+                return Text(f"… messages {lost} of {room_label(event.room)} are no longer kept …")
+        return None
+
+    def _presence(self, event: Presence) -> Entry | None:
+        joined = [name for name in event.joined if name != self._view.name]
+        left = [name for name in event.left if name != self._view.name]
+        where = f" {room_label(event.room)}" if event.room != self._view.room else ""
+        parts = []
+        if joined:
+            parts.append(Text("→ ") + self._names(joined, NAMES_SHOWN) + Text(f" joined{where}"))
+        if left:
+            parts.append(Text("← ") + self._names(left, NAMES_SHOWN) + Text(f" left{where}"))
+        return self._info("", Text("  ").join(parts)) if parts else None
+
+    def _room_state(self, event: RoomState) -> Text:
+        others = [name for name in event.members if name != self._view.name]
+        count = event.count - 1
+        body = Text(f"in {room_label(event.room)}")
+        if count > 0:
+            body.append(f" with {count} other{'s' if count > 1 else ''}: ")
+            body.append_text(self._names(others, NAMES_SHOWN, count))
+        else:
+            body.append(", nobody else is here")
+        if event.topic:
+            body.append(f" — {one_line(event.topic)}")
+        return body
+
+    def _renamed(self, event: Renamed) -> Text:
+        if event.to == self._view.name:
+            return Text("you are now ") + self._name(event.to)
+        return self._name(event.name) + Text(" is now ") + self._name(event.to)
+
+    def _topic(self, event: Topic) -> Text:
+        body = self._name(event.name)
+        if not event.text:
+            return body.append(f" cleared the topic of {room_label(event.room)}")
+        return body.append(f" set the topic of {room_label(event.room)}: {one_line(event.text)}")
+
+    # People
+
+    def _members(self, event: Members) -> Text:
+        where = f" in {room_label(event.room)}" if event.room is not None else ""
+        body = Text(f"{event.count}{where}: ") + self._names(event.names, len(event.names), event.count)
+        return body + Text(" — away: ") + self._names(event.away, NAMES_SHOWN) if event.away else body
+
+    def _user(self, event: User) -> Text:
+        rooms = ", ".join(map(room_label, event.rooms)) or "no room"
+        body = self._name(event.name).append(f" is in {rooms}; came in {ago(event.at, time.time())}")
+        body.append(f"; silent for {span(event.idle)}" if event.idle >= 1 else "; talking just now")
+        if event.away:
+            body.append(f"; away: {one_line(event.away)}")
+        return body.append(f"; uses {one_line(event.agent)}") if event.agent else body
+
+    def _away(self, event: Away) -> Text:
+        if event.name != self._view.name:
+            return self._name(event.name).append(f" is away: {one_line(event.text)}")
+        return Text(f"you are away: {one_line(event.text)}" if event.text else "you are back")
+
+    def _name(self, name: str) -> Text:
+        return name_text(name, self._palette)
+
+    def _names(self, names: Sequence[str], limit: int, count: int | None = None) -> Text:
+        """Returns at most `limit` names, and how many more there are of `count`."""
+        shown: Iterable[Text] = map(self._name, names[:limit])
+        body = Text(", ").join(shown)
+        more = (len(names) if count is None else count) - min(limit, len(names))
+        return body.append(f" and {more} more") if more > 0 else body
 
 
-def _info(gutter: str, body: Text) -> Entry:
-    body.stylize_before(_FAINT)  # So that names keep their colours.
-    return Entry(styled(gutter, _FAINT), Text(), body)
+def separator(text: str, manner: Manner) -> Entry:
+    """Returns a line between what was said before and after."""
+    style = manner.palette.separator
+    return Entry(styled("── ", style), Text(), styled(f"{text} ──", style))
 
 
-def _presence(event: Presence, view: View) -> Entry | None:
-    joined = [name for name in event.joined if name != view.name]
-    left = [name for name in event.left if name != view.name]
-    where = f" {room_label(event.room)}" if view.several and event.room != view.room else ""
-    parts = []
-    if joined:
-        parts.append(Text("→ ") + _names(joined, NAMES_SHOWN) + Text(f" joined{where}"))
-    if left:
-        parts.append(Text("← ") + _names(left, NAMES_SHOWN) + Text(f" left{where}"))
-    return _info("", Text("  ").join(parts)) if parts else None
+def _since_you_left(event: SinceYouLeft) -> str:
+    count = f"{event.missed} message{'s' if event.missed > 1 else ''}"
+    where = f"since you left {room_label(event.room)} {ago(event.at, time.time())}: {count}"
+    if event.missed <= event.shown:
+        return where
+    return f"{where}, the last {event.shown} follow; /history {min(event.missed, 500)} shows more"
 
 
-def _room_state(event: RoomState, view: View) -> Text:
-    others = [name for name in event.members if name != view.name]
-    count = event.count - 1
-    body = Text(f"in {room_label(event.room)}")
-    if count > 0:
-        body.append(f" with {count} other{'s' if count > 1 else ''}: ")
-        body.append_text(_names(others, NAMES_SHOWN, count))
-    else:
-        body.append(", nobody else is here")
-    if event.topic:
-        body.append(f" — {one_line(event.topic)}")
-    return body
+def span(seconds: float) -> str:
+    """Returns a time span for people: ``3 hours``."""
+    size, unit = next((row for row in _SPANS if seconds >= row[0]), _SPANS[-1])
+    count = int(seconds // size)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
-def _renamed(event: Renamed, view: View) -> Text:
-    if event.to == view.name:
-        return Text("you are now ") + name_text(event.to)
-    return name_text(event.name) + Text(" is now ") + name_text(event.to)
+def ago(at: int, now: float) -> str:
+    """Returns how long ago `at`, milliseconds since the epoch, was at `now`, seconds since then."""
+    seconds = now - max(min(at, 2**53), -(2**53)) / 1000  # A server may send any number.
+    return f"{span(seconds)} ago" if seconds >= 1 else "just now"
 
 
-def _topic(event: Topic) -> Text:
-    body = name_text(event.name)
-    if not event.text:
-        return body.append(f" cleared the topic of {room_label(event.room)}")
-    return body.append(f" set the topic of {room_label(event.room)}: {one_line(event.text)}")
-
-
-def _room_line(room: str, count: int, topic: str) -> Text:
-    return Text(f"{room_label(room)} ({count})" + (f" — {one_line(topic)}" if topic else ""))
-
-
-# Names and rooms
-
-
-def name_style(name: str) -> Style:
-    """Returns the colour of a name: the same one always and everywhere, in any spelling."""
-    return Style(color=f"color({PALETTE[zlib.crc32(fold(name).encode('utf-8', 'replace')) % len(PALETTE)]})")
-
-
-def name_text(name: str) -> Text:
+def name_text(name: str, colours: Palette) -> Text:
     """Returns a name in its colour."""
-    return styled(one_line(name), name_style(name))
-
-
-def styled(text: str, style: Style) -> Text:
-    """Returns a text whose style ends where it ends, not with what is appended to it."""
-    return Text().append(text, style)
+    return styled(one_line(name), colours.name_style(name))
 
 
 def room_label(room: str) -> str:
@@ -285,9 +292,5 @@ def room_label(room: str) -> str:
     return f"#{one_line(room)}"
 
 
-def _names(names: Sequence[str], limit: int, count: int | None = None) -> Text:
-    """Returns at most `limit` names, and how many more there are of `count`."""
-    shown: Iterable[Text] = map(name_text, names[:limit])
-    body = Text(", ").join(shown)
-    more = (len(names) if count is None else count) - min(limit, len(names))
-    return body.append(f" and {more} more") if more > 0 else body
+def _room_line(room: str, count: int, topic: str) -> Text:
+    return Text(f"{room_label(room)} ({count})" + (f" — {one_line(topic)}" if topic else ""))

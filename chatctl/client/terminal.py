@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import sys
 
+from chatctl.client import remembered
+from chatctl.client.access import Access
 from chatctl.client.connection import ChatClient
 from chatctl.client.conversation import Conversation
 from chatctl.client.look import Look
+from chatctl.client.remembered import Ignored, LastSeen
+from chatctl.client.screen import is_terminal, settle
 from chatctl.messages import DEFAULT_BACKLOG
 from chatctl.names import check_room
 
-LOOK = Look()
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
 def run(
-    host: str,
-    port: int,
-    name: str,
+    to: Access,
     room: str,
     *,
-    reconnect: bool = True,
-    key: str | None = None,
-    backlog: int = DEFAULT_BACKLOG,
+    look: Look | None = None,
     plain: bool = False,
-    look: Look = LOOK,
+    backlog: int = DEFAULT_BACKLOG,
+    reconnect: bool = True,
 ) -> int:
-    """Joins `room` as `name`, until one side leaves.
+    """Joins `room`, until one side leaves.
 
     Args:
-        host: the server's name or address.
-        port: its port.
-        name: what to be called.
+        to: where the server is, and as whom to come in.
         room: the room to enter.
-        reconnect: comes back when the line is lost; else that is the end.
-        key: what lets one in, where the server wants that.
+        look: how the chat looks and sounds.
+        plain: plain lines, and no prompt, on a terminal too.
         backlog: earlier messages to show, at most 500.
-        plain: lines without colours and without a prompt, on a terminal too.
-        look: how it looks and sounds there.
+        reconnect: comes back when the line is lost; else that is the end.
 
     Returns:
         The exit code.
@@ -45,23 +42,28 @@ def run(
     Raises:
         ChatError: told in one line; ConnectionFailed, if there was no connection or the server went away.
     """
-    del look  # The terminal has one look so far.
     room = check_room(room)
+    look = settle(look or Look(), terminal=is_terminal(sys.stdout))
     try:
         with ChatClient.connect(
-            host, port, name, {room: None}, backlog=backlog, key=key, reconnect=reconnect
+            to.host, to.port, to.name, {room: None}, backlog=backlog, reconnect=reconnect, key=to.key
         ) as client:
-            return _converse(Conversation(client, room), plain=plain)
+            return _converse(client, to, room, look, plain=plain)
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def _converse(conversation: Conversation, *, plain: bool) -> int:
-    typed = sys.stdin is not None and sys.stdin.isatty()
-    if typed and not plain and sys.stdout is not None and sys.stdout.isatty():
+def _converse(client: ChatClient, to: Access, room: str, look: Look, *, plain: bool) -> int:
+    typed = is_terminal(sys.stdin)
+    # What a program reads is all that was said, and nobody has seen it.
+    kept = remembered.directory() if typed else None
+    last_seen = LastSeen(kept and kept / "seen.json", f"{to.host}:{to.port}")
+    conversation = Conversation(client, room, Ignored(kept and kept / "ignored"), last_seen, look)
+    if kept and is_terminal(sys.stdout) and not plain:
         from chatctl.client.interactive import Interactive
+        from chatctl.client.typed import Typed
 
-        return Interactive(conversation).run()
+        return Interactive(conversation, Typed(kept / "typed")).run()
     from chatctl.client.pipe import Pipe
 
-    return Pipe(conversation, typed=typed).run()
+    return Pipe(conversation, typed=typed, plain=plain).run()

@@ -14,15 +14,25 @@ from typing import Protocol
 from chatctl.errors import Refused
 from chatctl.history.log import Log
 from chatctl.history.nonces import RecentNonces
-from chatctl.messages import LOBBY, Away, Kind, Members, RoomLine, Rooms, Told, User, Whois
+from chatctl.messages import (
+    LOBBY,
+    MAX_AWAY_LISTED,
+    MAX_KEPT_ROOMS,
+    MAX_NAMES_LISTED,
+    MAX_ROOMS,
+    MAX_ROOMS_LISTED,
+    Away,
+    Kind,
+    Members,
+    RoomLine,
+    Rooms,
+    Told,
+    User,
+    Whois,
+)
 from chatctl.names import MAX_DECOMPOSED, MAX_NAME, fold, skeleton
 from chatctl.server.room import Member, Room
 
-MAX_ROOMS = 1_000  # that can be entered without asking the log
-MAX_KEPT_ROOMS = 10_000  # that have something in the log
-MAX_NAMES_LISTED = 5_000  # that many of 32 characters fit into one frame,
-MAX_AWAY_LISTED = 2_000  # and so many once more
-MAX_ROOMS_LISTED = 50  # of one person
 MAX_LIST_BYTES = 900 * 1024  # of one answer to `list`
 
 

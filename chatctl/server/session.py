@@ -19,10 +19,12 @@ from chatctl.history.log import Log, Post
 from chatctl.messages import (
     HANDSHAKE_SECONDS,
     LOBBY,
+    MAX_AGENT,
     MAX_BACKLOG,
     MAX_CLIENT_FRAME,
     MAX_HANDSHAKE,
     MAX_NONCE,
+    MAX_WORDS,
     VERSION,
     Ack,
     AskHistory,
@@ -69,7 +71,6 @@ Frames = Sequence[ClientFrame | Fault]
 SMALL_READ = 4096
 LARGE_READ = 64 * 1024
 MAX_ROOMS_JOINED = 100
-MAX_AGENT = 64  # characters
 CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
@@ -285,7 +286,7 @@ class Session:
             session=secret,
             limits=_limits(config),
             resumed=resumed,
-            motd=config.motd or None,
+            motd=config.motd[:MAX_WORDS] or None,
             re=hello.n,
         )
 

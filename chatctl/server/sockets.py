@@ -8,6 +8,7 @@ import socket
 import time
 from contextlib import suppress
 
+from chatctl import keepalive
 from chatctl.errors import ListenError
 
 ACCEPT_SECONDS = 1.0  # after which an accept() that nobody wakes looks up
@@ -61,16 +62,7 @@ def raise_file_limit() -> None:
 
 def tune(sock: socket.socket) -> None:
     """Sends at once, and notices a peer that is gone: within two minutes when there is something unsent."""
-    options = [(socket.IPPROTO_TCP, "TCP_NODELAY", 1), (socket.SOL_SOCKET, "SO_KEEPALIVE", 1)]
-    options += [
-        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 60),
-        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 15),
-        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
-        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 120_000),
-    ]
-    for level, option, value in options:
-        if number := getattr(socket, option, None):
-            sock.setsockopt(level, number, value)
+    keepalive.tune(sock, idle=60, interval=15, count=4, unsent=120)
 
 
 def linger(sock: socket.socket) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatctl.client.settings.known import SETTINGS, Value, parse, told
+from chatctl.client.settings.lines import end_of
 from chatctl.client.settings.place import shown
 from chatctl.client.settings.reading import PROFILE, USED, meant, parse_file, read_text
 from chatctl.errors import SettingsError
@@ -115,8 +116,17 @@ class _Change(NamedTuple):
         line = f"{self.name} = {told(self.value)}"
         return re.sub(rf"^#{re.escape(self.name)} = .*$", lambda _: line, text, count=1, flags=re.MULTILINE)
 
+    def added(self, text: str) -> str:
+        """Returns `text` with the value below the last one of its table, if there is such a table."""
+        end = end_of(text, [] if self.profile is None else [PROFILE, self.profile])
+        if self.value is None or end is None:
+            return text
+        lines = text.rstrip("\n").split("\n")
+        lines[end:end] = [f"{self.name} = {told(self.value)}", *([""] if end == 0 and lines[0] else [])]
+        return "\n".join(lines).rstrip("\n") + "\n"
+
     def rewritten(self, text: str) -> str:
-        """Returns `text` with the value changed, or behind all others; unchanged if that cannot be done."""
+        """Returns `text` with the value changed or taken away, if that can be done."""
         import tomlkit
         from tomlkit.exceptions import TOMLKitError
 
@@ -126,8 +136,7 @@ class _Change(NamedTuple):
             if self.value is None:
                 del place[self.name]
             else:
-                with _above_the_next_heading(place):
-                    place[self.name] = self.value
+                place[self.name] = self.value
             return tomlkit.dumps(document).rstrip("\n") + "\n"
         except (TOMLKitError, ValueError):
             return text
@@ -138,7 +147,7 @@ def _change(path: Path, text: str, before: dict[str, Any], change: _Change) -> N
     after = change.made(before)
     if after == before:
         return
-    for change_text in (change.uncommented, change.rewritten):
+    for change_text in (change.uncommented, change.added, change.rewritten):
         if _says(changed := change_text(text)) == after:
             write(path, changed)
             return
@@ -164,22 +173,6 @@ def _profile(document: TOMLDocument, name: str) -> Table | InlineTable:
     return table
 
 
-@contextmanager
-def _above_the_next_heading(place: TOMLDocument | Table | InlineTable) -> Iterator[None]:
-    """Keeps comments at the end of a table at its end: they are about the table below."""
-    from tomlkit.items import Table
-
-    if not isinstance(place, Table):
-        yield
-        return
-    body = place.value.body
-    tail = []
-    while body and body[-1][0] is None:
-        tail.append(body.pop())
-    yield
-    body.extend(reversed(tail))
-
-
 # Writing
 
 
@@ -198,7 +191,8 @@ def write(path: Path, text: str) -> None:
             part.write_text(text, "utf-8")
             part.replace(path)
     except OSError as error:
-        raise SettingsError(f"cannot write {shown(path)}: {error.strerror}") from None
+        why = "that is in a file" if isinstance(error, FileExistsError) else error.strerror
+        raise SettingsError(f"cannot write {shown(path)}: {why}") from None
 
 
 @contextmanager

@@ -39,6 +39,14 @@ class Setting(NamedTuple):
     example: Value = ""
     negated: bool = False
 
+    @property
+    def choices(self) -> list[str]:
+        """All that it can be, if these are few."""
+        if isinstance(self.default, bool):
+            return ["true", "false"]
+        known = self.default or self.example
+        return list(type(known)) if isinstance(known, StrEnum) else []
+
 
 def _text(value: object) -> str:
     if isinstance(value, str):
@@ -107,7 +115,12 @@ SETTINGS = {
     "room": Setting("lobby", _room, "The room to enter."),
     "key": Setting(None, _key, "Lets you in, where the server asks for one.", "secret"),
     "theme": Setting(_LOOK.theme, _one_of(Theme), "The colours: auto, dark, light, mono or high-contrast."),
-    "timestamp": Setting(_LOOK.timestamp, _one_of(Timestamp), "In front of messages: off, time or datetime."),
+    "timestamp": Setting(
+        None,
+        _one_of(Timestamp),
+        "In front of messages: off, time or datetime; else the time, and in a pipe the date too.",
+        Timestamp.time,
+    ),
     "bell": Setting(_LOOK.bell, _one_of(Bell), "What rings: off, mentions or all."),
     "notify": Setting(_LOOK.notify, _one_of(Notify), "How the desktop is told of it: off, osc9 or osc777."),
     "title": Setting(_LOOK.title, _flag, "The terminal's title counts what was not read yet."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
@@ -17,28 +17,48 @@ def line_of(text: str, keys: Sequence[str]) -> int:
         text: a whole file that can be parsed.
         keys: the name of a table or of a value, from the top on; there must be one.
     """
-    table: list[str] = []
-    for line, statement in _statements(text):
-        said = tomllib.loads(statement)
-        if statement.lstrip(" \t").startswith("["):
-            table = _path(said)
-            said = {}
-        if _says(table, said, keys):
-            return line
+    for statement in _statements(text):
+        if _says(statement.table, statement.said, keys):
+            return statement.line
     raise ValueError(f"nothing is said of {'.'.join(keys)}")
 
 
-def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Yields each statement with its line: it is whole as soon as it can be parsed."""
-    statement, start = "", 1
+def end_of(text: str, table: Sequence[str]) -> int | None:
+    """Returns the last line on which something is said in a table; None if it has no heading.
+
+    Args:
+        text: a whole file that can be parsed.
+        table: its name, from the top on; the top itself, which needs no heading, has none.
+    """
+    ends = [statement.end for statement in _statements(text) if statement.table == list(table)]
+    return max(ends, default=None if table else 0)
+
+
+class _Statement(NamedTuple):
+    """What is said on some lines: a value in a table, or the heading of one, which says nothing else."""
+
+    line: int
+    end: int
+    table: list[str]
+    said: dict[str, Any]
+
+
+def _statements(text: str) -> Iterator[_Statement]:
+    """Yields all statements: one is whole as soon as it can be parsed."""
+    table: list[str] = []
+    lines, start = "", 1
     for number, line in enumerate(text.split("\n"), 1):
-        statement += f"{line}\n"
+        lines += f"{line}\n"
         try:
-            tomllib.loads(statement)
+            said = tomllib.loads(lines)
         except tomllib.TOMLDecodeError:
             continue  # A text or a list goes on on the next line.
-        yield start, statement
-        statement, start = "", number + 1
+        if lines.lstrip(" \t").startswith("["):
+            table, said = _path(said), {}
+            yield _Statement(start, number, table, said)
+        elif said:
+            yield _Statement(start, number, table, said)
+        lines, start = "", number + 1
 
 
 def _path(said: dict[str, Any]) -> list[str]:

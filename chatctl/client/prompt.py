@@ -1,0 +1,91 @@
+"""What stands at the bottom of the terminal: where one talks, what is unread elsewhere, what is not sent yet.
+
+Makes fragments of text and style class, as prompt_toolkit takes them. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+from chatctl.client.places import Place, Places
+from chatctl.client.render import room_label
+from chatctl.text import one_line
+
+Fragments = list[tuple[str, str]]
+
+LONGEST_ROOM = 12  # characters
+WAITING_SHOWN = 3  # lines of what waits to be sent
+PATIENCE = 0.4  # seconds that a post may take before it is shown as waiting
+
+
+def prompt(places: Places, state: str, columns: int) -> Fragments:
+    """Returns what stands in front of what is typed.
+
+    Args:
+        places: the rooms one is in.
+        state: of the connection; empty if there is nothing to say about it.
+        columns: of the window: where it is narrow the other rooms get less of it.
+    """
+    room = room_label(_short(places.focus)) if places.focus else "(no room)"
+    unread = [(number, place) for number, place in enumerate(places.all(), 1) if place.unread]
+    if not unread:
+        return [("class:prompt", f"{room}{state}> ")]
+    news = _by_room(unread)
+    if sum(cell_len(text) for _, text in news) > columns // 2:
+        news = _in_all([place for _, place in unread])
+    return [("class:prompt", f"{room} "), *news, ("class:prompt", f"{state}> ")]
+
+
+def _by_room(unread: Sequence[tuple[int, Place]]) -> Fragments:
+    fragments: Fragments = []
+    for number, place in unread:
+        fragments.append(("class:prompt", ", " if fragments else "["))
+        fragments += _counts(f"{number}:{_short(place.room)} ", place.unread, place.called)
+    return [*fragments, ("class:prompt", "]")]
+
+
+def _in_all(places: Iterable[Place]) -> Fragments:
+    unread, called = map(sum, zip(*((place.unread, place.called) for place in places), strict=True))
+    return [("class:prompt", "["), *_counts("+", unread, called), ("class:prompt", "]")]
+
+
+def _counts(label: str, unread: int, called: int) -> Fragments:
+    """Returns how much is unread, and after an ``@`` how much of it names the reader."""
+    fragments = [("class:unread", f"{label}{unread}")]
+    return [*fragments, ("class:unread-mention", f" @{called}")] if called else fragments
+
+
+def _short(room: str) -> str:
+    return one_line(room if len(room) <= LONGEST_ROOM else f"{room[: LONGEST_ROOM - 1]}…")
+
+
+def waiting(texts: Sequence[str], columns: int) -> Fragments:
+    """Returns a line for each of the first posts that wait to be taken by the server."""
+    lines = [f"… {one_line(text)}" for text in texts[:WAITING_SHOWN]]
+    if more := len(texts) - len(lines):
+        lines.append(f"… and {more} more")
+    return [("class:waiting", f"{_cut(line, columns)}\n") for line in lines]
+
+
+def _cut(line: str, columns: int) -> str:
+    width = max(columns - 1, 1)
+    return line if cell_len(line) <= width else f"{set_cell_size(line, max(width - 1, 0))}…"
+
+
+class Patience:
+    """Which posts have been waiting for so long that it is worth telling."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def worn_out(self, nonces: Iterable[str], now: float) -> list[str]:
+        """Returns those of `nonces`, of all posts that wait, that have done so for long.
+
+        Args:
+            nonces: in order.
+            now: seconds, from any start.
+        """
+        self._since = {nonce: self._since.get(nonce, now) for nonce in nonces}
+        return [nonce for nonce, since in self._since.items() if now - since >= PATIENCE]

@@ -1,0 +1,160 @@
+"""What a person's client keeps between its runs, in files that only they can read.
+
+Where they were in each room, and whom they ignore. None of it is needed: where it cannot be read the client
+begins anew, where it cannot be written it says so.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from chatctl.errors import DataError
+from chatctl.names import fold
+from chatctl.text import one_line
+
+MAX_SERVERS = 100  # of which is known where one was
+SAVE_SECONDS = 10.0  # between two times at which it is written where one is
+
+
+def directory() -> Path:
+    """Returns where all of it is."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("chatctl", appauthor=False))
+
+
+def write(path: Path, data: bytes) -> None:
+    """Puts a file, which only its owner can read, in the place of another one.
+
+    Raises:
+        DataError: in one line, why not.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part.touch(0o600)
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise DataError(f"cannot write {one_line(str(path))}: {error.strerror}") from None
+
+
+def read(path: Path) -> bytes:
+    """Returns what is in a file; nothing if that cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+class Spot(Struct, array_like=True, frozen=True):
+    """Where one was in a room: the last message seen, and when that was, in milliseconds since the epoch."""
+
+    id: int
+    at: int
+
+
+class LastSeen:
+    """Where one was in the rooms of one server.
+
+    Args:
+        path: of the file; None if it is not kept.
+        server: its address.
+        clock: returns seconds, from any start.
+    """
+
+    def __init__(self, path: Path | None, server: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._server = server
+        self._clock = clock
+        self._spots = self._load().get(server, {})
+        self._changed: dict[str, Spot] = {}
+        self._saved_at = clock()
+
+    def get(self, room: str) -> Spot | None:
+        """Returns where one was in a room when one left it last."""
+        return self._spots.get(room)
+
+    def note(self, room: str, spot: Spot) -> None:
+        """Notes where one is now."""
+        self._changed[room] = spot
+
+    def save(self, *, now: bool = False) -> None:
+        """Writes it, if there is something new and the last time is long enough ago, or else `now`.
+
+        Raises:
+            DataError: in one line, why it cannot be written.
+        """
+        if (
+            self._path is None
+            or not self._changed
+            or not (now or self._clock() - self._saved_at >= SAVE_SECONDS)
+        ):
+            return
+        self._saved_at = self._clock()
+        # Another client may have written since.
+        servers = self._load()
+        spots = servers.pop(self._server, {}) | self._changed
+        kept = dict(list(servers.items())[1 - MAX_SERVERS :])
+        self._changed.clear()
+        write(self._path, msgspec.json.encode(kept | {self._server: spots}))
+
+    def _load(self) -> dict[str, dict[str, Spot]]:
+        data = read(self._path) if self._path else b""
+        try:
+            return msgspec.json.decode(data or b"{}", type=dict[str, dict[str, Spot]])
+        except msgspec.DecodeError:
+            return {}
+
+
+class Ignored:
+    """The people whose words are not shown, by their names in any spelling.
+
+    Args:
+        path: of the file, a name on each line; None if they are not kept.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        lines = read(path).decode(errors="replace").splitlines() if path else []
+        self._names = {fold(name): name for name in map(str.strip, lines) if name}
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self._names) and fold(name) in self._names
+
+    def names(self) -> list[str]:
+        """Returns their names, as they were typed."""
+        return sorted(self._names.values())
+
+    def add(self, name: str) -> None:
+        """Hides what `name` says, from now on and in later runs.
+
+        Raises:
+            DataError: it cannot be written; it is true for this run.
+        """
+        self._names[fold(name)] = name
+        self._save()
+
+    def remove(self, name: str) -> bool:
+        """Shows `name` again; returns whether they were ignored.
+
+        Raises:
+            DataError: as `add`.
+        """
+        if self._names.pop(fold(name), None) is None:
+            return False
+        self._save()
+        return True
+
+    def _save(self) -> None:
+        if self._path:
+            write(self._path, "".join(f"{name}\n" for name in self.names()).encode())

@@ -1,0 +1,198 @@
+"""What the options of the client's commands come to, with what the environment and the settings say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from chatctl import cli
+from chatctl.client import lookup, terminal
+from chatctl.client.access import Access
+from chatctl.client.look import Bell, Look, Notify, Theme, Timestamp
+from tests.helpers import environment
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the settings are: there is no file yet."""
+    monkeypatch.setenv("CHATCTL_CONFIG", str(tmp_path / "config.toml"))
+    return tmp_path / "config.toml"
+
+
+def invoked(*args: str, **env: str) -> tuple[int, str]:
+    """Runs a command here; returns its exit code and what it says is wrong."""
+    outside = dict.fromkeys(os.environ.keys() - environment().keys() - {"CHATCTL_CONFIG"})
+    done = CliRunner().invoke(cli.app, args, env=outside | env | {"COLUMNS": "200", "LOGNAME": "login"})
+    return done.exit_code, done.stderr
+
+
+class Called:
+    """Stands in for what a command calls; remembers with what."""
+
+    def __init__(self) -> None:
+        self.args: tuple[Any, ...] = ()
+        self.kwargs: dict[str, Any] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> int:
+        self.args, self.kwargs = args, kwargs
+        return 0
+
+
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch, path: Path) -> Called:
+    called = Called()
+    monkeypatch.setattr(terminal, "run", called)
+    return called
+
+
+DEFAULTS = {
+    "reconnect": True,
+    "backlog": 50,
+    "plain": False,
+    "look": Look(),
+}
+
+
+def test_defaults_of_join(joined: Called) -> None:
+    assert invoked("join") == (0, "")
+    assert joined.args == (Access("127.0.0.1", 12345, "login", named=False), "lobby")
+    assert joined.kwargs == DEFAULTS
+
+
+OTHER = {
+    "reconnect": False,
+    "backlog": 0,
+    "plain": True,
+    "look": Look(Theme.high_contrast, Timestamp.datetime, Bell.off, Notify.osc9, title=False),
+}
+LOOK = {"theme": "high-contrast", "timestamp": "datetime", "bell": "off", "notify": "osc9"}
+
+
+def test_join_by_options(joined: Called) -> None:
+    look = [word for name, value in LOOK.items() for word in (f"--{name}", value.upper())]
+    args = [*look, "--no-title", "--plain", "--no-reconnect", "--backlog", "0", "--key", "k", "--room", "dev"]
+    assert invoked("join", *args) == (0, "")
+    assert (joined.args[1], joined.kwargs, joined.args[0].key) == ("dev", OTHER, "k")
+
+
+def test_join_by_variables(joined: Called) -> None:
+    variables = {f"CHATCTL_{name.upper()}": value for name, value in LOOK.items()}
+    flags = {"CHATCTL_TITLE": "0", "CHATCTL_PLAIN": "1", "CHATCTL_NO_RECONNECT": "1"}
+    others = {"CHATCTL_BACKLOG": "0", "CHATCTL_KEY": "k", "CHATCTL_ROOM": "dev"}
+    assert invoked("join", **variables, **flags, **others) == (0, "")
+    assert (joined.args[1], joined.kwargs, joined.args[0].key) == ("dev", OTHER, "k")
+
+
+def settings(path: Path) -> None:
+    look = "".join(f'{name} = "{value}"\n' for name, value in LOOK.items())
+    flags = "title = false\nplain = true\nreconnect = false\n"
+    path.write_text(f'{look}{flags}backlog = 0\nkey = "k"\nroom = "#Dev"\n')
+    path.chmod(0o600)
+
+
+def test_join_by_settings(joined: Called, path: Path) -> None:
+    settings(path)
+    assert invoked("join") == (0, "")
+    assert (joined.args[1], joined.kwargs, joined.args[0].key) == ("dev", OTHER, "k")
+
+
+def test_flags_that_are_set_can_be_taken_back(joined: Called, path: Path) -> None:
+    settings(path)
+    assert invoked("join", "--title", "--no-plain", "--reconnect") == (0, "")
+    assert joined.kwargs["look"].title
+    assert (joined.kwargs["plain"], joined.kwargs["reconnect"]) == (False, True)
+    assert invoked("join", CHATCTL_TITLE="1", CHATCTL_PLAIN="0", CHATCTL_NO_RECONNECT="0") == (0, "")
+    assert joined.kwargs["look"].title
+    assert (joined.kwargs["plain"], joined.kwargs["reconnect"]) == (False, True)
+
+
+def test_what_is_set_for_joining_does_not_narrow_a_search(
+    monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    settings(path)
+    called = Called()
+    monkeypatch.setattr(lookup, "show_found", called)
+    assert invoked("search", "deploy", "failed", CHATCTL_ROOM="ops") == (0, "")
+    access = Access("127.0.0.1", 12345, "login", "k", named=False)
+    assert called.args == (access, "deploy failed", None, None)
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "server", "expected"),
+    [
+        ([], {}, None, ("127.0.0.1", 12345)),
+        (["a"], {}, None, ("a", 12345)),
+        (["a:1"], {}, None, ("a", 1)),
+        (["--server", "a:1"], {}, None, ("a", 1)),
+        (["--host", "a", "--port", "1"], {}, None, ("a", 1)),
+        # In one source a whole address comes first, and a port fills in where it has none.
+        (["a", "--host", "b", "--port", "1"], {}, None, ("a", 1)),
+        (["a:2", "--host", "b", "--port", "1"], {}, None, ("a", 2)),
+        (["--server", "a:2", "--port", "1"], {}, None, ("a", 2)),
+        ([], {"CHATCTL_SERVER": "a:2", "CHATCTL_HOST": "b", "CHATCTL_PORT": "1"}, None, ("a", 2)),
+        ([], {"CHATCTL_SERVER": "a", "CHATCTL_PORT": "1"}, None, ("a", 1)),
+        # Of several sources the nearer counts.
+        (["a"], {"CHATCTL_SERVER": "b:2"}, "c:3", ("a", 12345)),
+        (["a"], {"CHATCTL_PORT": "1"}, "c:3", ("a", 1)),
+        (["--server", "a:1"], {"CHATCTL_SERVER": "b:2", "CHATCTL_PORT": "4"}, "c:3", ("a", 1)),
+        (["--host", "a"], {"CHATCTL_SERVER": "b:2"}, "c:3", ("a", 12345)),
+        (["--port", "1"], {"CHATCTL_SERVER": "b:2"}, "c:3", ("b", 1)),
+        ([], {"CHATCTL_SERVER": "b:2"}, "c:3", ("b", 2)),
+        ([], {"CHATCTL_HOST": "b"}, "c:3", ("b", 12345)),
+        ([], {"CHATCTL_PORT": "1"}, "c:3", ("c", 1)),
+        ([], {}, "c:3", ("c", 3)),
+        ([], {}, "[::1]:3", ("::1", 3)),
+        (["--port", "1"], {}, "::1", ("::1", 1)),
+    ],
+)
+def test_where_the_server_is(
+    joined: Called,
+    path: Path,
+    args: list[str],
+    env: dict[str, str],
+    server: str | None,
+    expected: tuple[str, int],
+) -> None:
+    if server is not None:
+        path.write_text(f'server = "{server}"\n')
+    assert invoked("join", *args, **env) == (0, "")
+    assert (joined.args[0].host, joined.args[0].port) == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "words"),
+    [
+        (["a", "--server", "b"], {}, "give HOST or --server, not both"),
+        (["a:b"], {}, "a:b is not HOST or HOST:PORT"),
+        ([], {"CHATCTL_SERVER": "a:0"}, "a:0 is not HOST or HOST:PORT"),
+        (["--theme", "dim"], {}, "dim"),
+        (["--backlog", "501"], {}, "--backlog"),
+    ],
+)
+def test_wrong_use(joined: Called, args: list[str], env: dict[str, str], words: str) -> None:
+    code, said = invoked("join", *args, **env)
+    assert code == 2
+    assert words in said
+    assert not joined.args
+
+
+@pytest.mark.parametrize(
+    ("args", "text", "named"),
+    [([], "", False), (["--name", "login"], "", True), ([], 'name = "login"\n', True)],
+)
+def test_a_chosen_name_is_told_from_the_login_name(
+    monkeypatch: pytest.MonkeyPatch, path: Path, args: list[str], text: str, named: bool
+) -> None:
+    path.write_text(text)
+    called = Called()
+    monkeypatch.setattr(lookup, "show_history", called)
+    assert invoked("history", *args) == (0, "")
+    assert called.args[0] == Access("127.0.0.1", 12345, "login", named=named)
+
+
+def test_a_key_is_not_shown() -> None:
+    assert "s3cret" not in repr(Access("a", 1, "b", "s3cret"))
