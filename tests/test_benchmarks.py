@@ -53,6 +53,15 @@ def test_a_long_history_is_measured_beside_an_empty_one(tmp_path: Path) -> None:
     assert all(figures["empty"] > 0 < figures["full"] for figures in rows.values())
 
 
+def test_commands_for_scripts_are_measured(tmp_path: Path) -> None:
+    few = ["--messages", "500", "--rounds", "1", "--json", "--picture", str(tmp_path / "picture.svg")]
+    done = benchmark("--mode", "scripts", *few)
+    assert done.returncode == 0, done.stderr
+    (rows,) = json.loads(done.stdout).values()
+    assert len(rows) == 4
+    assert all(figures["s"] > 0 for figures in rows.values())
+
+
 def test_what_is_not_known_is_refused(tmp_path: Path) -> None:
     done = benchmark("--only", "nobody", "--picture", str(tmp_path / "picture.svg"))
     assert done.returncode == 2

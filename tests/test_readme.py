@@ -77,7 +77,7 @@ def test_commands_run_as_written(path: str, tmp_path: Path) -> None:
     commands = [line for line in SHELL if line not in (TESTS, BENCHMARK)]
     servers = [line for line in commands if " serve " in line]
     clients = [line for line in commands if " serve " not in line]
-    assert (len(servers), len(clients)) == (2, 7)
+    assert (len(servers), len(clients)) == (2, 13)
     for server in servers:
         command = server.replace("12345", "0").replace("0.0.0.0", "127.0.0.1")
         with shell(f"exec 2>&1; {command}", env) as process:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import RunningServer, fixed_port, fresh, running_server, wait_for
-from tests.shell import Job, run, running
+from tests.shell import Job, is_there, run, running
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +41,6 @@ def texts(job: Job) -> list[str]:
 def frames(job: Job) -> list[dict[str, Any]]:
     whole, _, _ = job.out.rpartition("\n")
     return [json.loads(line) for line in whole.splitlines()]
-
-
-def came(server: RunningServer, room: str, name: str = "eve") -> bool:
-    """Returns whether somebody is in a room."""
-    with server.client(fresh("looker"), rooms={}) as client:
-        client.send("who", room=room)
-        names: list[str] = client.expect("members")["names"]
-    return name in names
 
 
 def oldest(server: RunningServer) -> int:
@@ -109,7 +101,7 @@ def test_nothing_was_said_since_then(server: RunningServer, tmp_path: Path) -> N
     room = fresh("room")
     say(server, room, "before")
     with running(server, f"exec chatctl tail --json --room {room} --since 2099-01-01", tmp_path) as job:
-        wait_for(lambda: came(server, room), "it is there")
+        wait_for(lambda: is_there(server, room), "it is there")
         say(server, room, "after")
         wait_for(lambda: texts(job) == ["after"], "what is said from now on")
 
@@ -117,7 +109,7 @@ def test_nothing_was_said_since_then(server: RunningServer, tmp_path: Path) -> N
 def test_several_rooms_and_private_messages(server: RunningServer, tmp_path: Path) -> None:
     one, two = fresh("one"), fresh("two")
     with running(server, f"exec chatctl tail --json --room {one} --room '#{two}' -n 0", tmp_path) as job:
-        wait_for(lambda: came(server, one) and came(server, two), "it is in both")
+        wait_for(lambda: is_there(server, one) and is_there(server, two), "it is in both")
         say(server, one, "in one")
         say(server, two, "in two")
         assert run(server, "chatctl send --name ann --to eve psst").returncode == 0
@@ -179,7 +171,7 @@ def test_signals_end_it_without_a_word(
     server: RunningServer, number: signal.Signals, how: str, tmp_path: Path
 ) -> None:
     with running(server, f"exec chatctl tail -n 0 {how} --name {(name := fresh('eve'))}", tmp_path) as job:
-        wait_for(lambda: came(server, "lobby", name), "it is there")
+        wait_for(lambda: is_there(server, "lobby", name), "it is there")
         assert job.end(number) == 128 + number
         assert (job.out, job.err) == ("", "")
 
@@ -257,7 +249,7 @@ def test_what_others_say_is_data_and_nothing_else(server: RunningServer, tmp_pat
     room = fresh("room")
     line = f"exec chatctl tail --room {room} --exec './show \"a b\" $HOME' --name evelyn"
     with running(server, line, tmp_path, CHATCTL_KEY="topsecret") as job:
-        wait_for(lambda: came(server, room, "evelyn"), "it is there")
+        wait_for(lambda: is_there(server, room, "evelyn"), "it is there")
         say(server, room, *HOSTILE)
         with server.client("ann", rooms={room: None}) as ann:
             ann.say("waves", room=room, kind="action")
@@ -320,11 +312,11 @@ def test_each_message_is_handled_once_though_it_is_killed(server: RunningServer,
     say(server, room, "before")
     for first in (1, 22, 43):
         with running(server, ONCE, tmp_path, CHATCTL_ROOM=room) as job:
-            wait_for(lambda: came(server, room), "it is there")
+            wait_for(lambda: is_there(server, room), "it is there")
             say(server, room, *numbers(first, first + 19))
             wait_for(partial(has, log, first + 4), "some are handled")
             job.end(signal.SIGKILL)
-        wait_for(lambda: not came(server, room), "it has gone")
+        wait_for(lambda: not is_there(server, room), "it has gone")
         say(server, room, str(first + 20))
     with running(server, ONCE, tmp_path, CHATCTL_ROOM=room):
         wait_for(lambda: "63" in handled(log), "the rest is handled")
@@ -338,7 +330,7 @@ def test_each_message_is_handled_once_across_a_restart_of_the_server(tmp_path: P
     port, log = fixed_port(), tmp_path / "handled"
     data = ("--port", str(port), "--data", str(tmp_path / "data"), "--rate", "0")
     with running_server(*data) as server, running(f"127.0.0.1:{port}", ONCE, tmp_path) as job:
-        wait_for(lambda: came(server, "lobby"), "it is there")
+        wait_for(lambda: is_there(server, "lobby"), "it is there")
         say(server, "lobby", *numbers(1, 10))
         server.kill()
         wait_for(lambda: "chatctl: " in job.err, "the loss is told")
@@ -349,7 +341,7 @@ def test_each_message_is_handled_once_across_a_restart_of_the_server(tmp_path: P
             assert job.end(signal.SIGTERM) == 128 + signal.SIGTERM
             say(again, "lobby", "21")
         with running_server(*data) as third, running(f"127.0.0.1:{port}", ONCE, tmp_path):
-            wait_for(lambda: came(third, "lobby"), "it is there")
+            wait_for(lambda: is_there(third, "lobby"), "it is there")
             say(third, "lobby", "22")
             wait_for(lambda: handled(log)[-1:] == ["22"], "all were handled")
     assert handled(log) == numbers(1, 22)
@@ -377,7 +369,7 @@ def test_a_server_that_forgot_everything_meanwhile(tmp_path: Path) -> None:
     port = fixed_port()
     memory = ("--port", str(port), "--ephemeral", "--rate", "0")
     with running_server(*memory) as first, running(f"127.0.0.1:{port}", ONCE, tmp_path) as job:
-        wait_for(lambda: came(first, "lobby"), "it is there")
+        wait_for(lambda: is_there(first, "lobby"), "it is there")
         say(first, "lobby", *numbers(1, 3))
         wait_for(lambda: handled(tmp_path / "handled") == numbers(1, 3), "all were handled")
         first.kill()
@@ -390,7 +382,7 @@ def test_a_server_that_forgot_everything_meanwhile(tmp_path: Path) -> None:
 def test_only_one_at_a_time_uses_a_state_file(server: RunningServer, tmp_path: Path) -> None:
     name = fresh("eve")
     with running(server, f"exec chatctl tail --state state --name {name}", tmp_path):
-        wait_for(lambda: came(server, "lobby", name), "it is there")
+        wait_for(lambda: is_there(server, "lobby", name), "it is there")
         done = run(server, "chatctl tail --state state", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "chatctl: state is in use: another chatctl goes on from it\n"

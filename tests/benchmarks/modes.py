@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
 
-from tests.benchmarks import long_history, startup
+from tests.benchmarks import long_history, scripts, startup
 from tests.benchmarks.apart import run_apart
 from tests.benchmarks.load import Plan, Result
 from tests.benchmarks.peers import OWN, Peer, running
@@ -23,6 +23,7 @@ class Mode(StrEnum):
     many = "many"
     startup = "startup"
     history = "history"
+    scripts = "scripts"
     all = "all"
 
 
@@ -88,6 +89,8 @@ def measure(mode: Mode, peers: list[Peer], changes: Mapping[str, int], rounds: i
         return [_startup(rounds)]
     if mode == Mode.history:
         return [_history(rounds, changes.get("messages", long_history.KEPT))]
+    if mode == Mode.scripts:
+        return [_scripts(rounds, changes.get("messages", scripts.LINES))]
     measurement = MEASUREMENTS[mode]
     plans = [replace(plan, **changes) for plan in measurement.plans]
     # Plans that differed in what was changed would make the same chart.
@@ -132,6 +135,13 @@ def _startup(rounds: int) -> Chart:
     rows = {name: (1000 * value, value / bare) for name, value in seconds.items()}
     columns = ("ms", "to the bare app")
     return Chart("whole processes", "milliseconds, less is better", columns, rows, compared=False)
+
+
+def _scripts(rounds: int, lines: int) -> Chart:
+    seconds = scripts.measure(rounds, lines)
+    rows = {name: (value, value / seconds[scripts.BARE_APP]) for name, value in seconds.items()}
+    columns = ("s", "to the bare command")
+    return Chart("commands for scripts", "seconds, less is better", columns, rows, compared=False)
 
 
 def _history(rounds: int, kept: int) -> Chart:
