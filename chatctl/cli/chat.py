@@ -8,6 +8,7 @@ import typer
 
 from chatctl.cli import completing
 from chatctl.cli.options import (
+    SINCE_HELP,
     AsJson,
     Host,
     Key,
@@ -156,13 +157,7 @@ def history(
     ctx: typer.Context,
     where: Where = None,
     room: Room = "lobby",
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME|ID",
-            help="From where on: 2h ago, 22:30, yesterday, 2026-11-24T14:03, or behind an id.",
-        ),
-    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME|ID", help=SINCE_HELP)] = None,
     limit: Limit = None,
     as_json: AsJson = False,
     name: Name = None,

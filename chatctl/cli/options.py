@@ -110,6 +110,7 @@ Profile = Annotated[
         help="Which profile of the settings to use.",
     ),
 ]
+SINCE_HELP = "From where on: 2h ago, 22:30, yesterday, 2026-11-24T14:03, or behind an id."
 AsJson = Annotated[bool, typer.Option("--json", help="Print a frame of the protocol on each line.")]
 DataDirectory = Annotated[
     Path | None,

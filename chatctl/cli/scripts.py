@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chatctl.cli import completing
 from chatctl.cli.options import (
+    SINCE_HELP,
     AsJson,
     Host,
     Key,
@@ -33,8 +35,6 @@ SEND_SECONDS = 10.0
 LONGEST = 100_000_000  # seconds: three years
 TAIL_LINES = 10
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
-
-SINCE_HELP = "From where on: 2h ago, 2026-11-24T14:03, or behind an id."
 
 
 class Split(StrEnum):
@@ -115,7 +115,12 @@ def tail(
     rooms: Annotated[
         list[str] | None,
         typer.Option(
-            "--room", envvar="CHATCTL_ROOM", show_default="lobby", help="A room; may be given several times."
+            "--room",
+            envvar="CHATCTL_ROOM",
+            metavar="ROOM",
+            show_default="lobby",
+            autocompletion=completing.rooms,
+            help="A room; may be given several times.",
         ),
     ] = None,
     since: Annotated[str | None, typer.Option(metavar="TIME|ID", help=SINCE_HELP)] = None,
