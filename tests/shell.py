@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.helpers import SECONDS, RunningServer, environment
+from tests.helpers import SECONDS, RunningServer, environment, fresh
 
 
 @cache
@@ -109,3 +109,11 @@ def running(server: RunningServer | str, line: str, cwd: Path, **env: str) -> It
         raise
     finally:
         job.close()
+
+
+def is_there(server: RunningServer, room: str, name: str = "eve") -> bool:
+    """Returns whether somebody is in a room."""
+    with server.client(fresh("looker"), rooms={}) as client:
+        client.send("who", room=room)
+        names: list[str] = client.expect("members")["names"]
+    return name in names

@@ -12,7 +12,7 @@ import os
 import stat
 from pathlib import Path
 
-from chatctl.errors import DataError
+from chatctl.errors import DataError, Refused
 from chatctl.names import check_room
 
 RECORD = 256  # bytes: the longest room fits, and blocks are filled without a rest
@@ -107,11 +107,17 @@ class StateFile:
 
     def _note_record(self, number: int, record: object) -> None:
         match record:
-            case {"room": str(room), "id": int(place)} if 0 <= place <= MAX_ID and room not in self.places:
-                self.places[check_room(room)] = place
+            case {"room": str(room), "id": int(place)} if 0 <= place <= MAX_ID and self._is_new(room):
+                self.places[room] = place
                 self._records[room] = number
             case _:
                 raise self._foreign()
+
+    def _is_new(self, room: str) -> bool:
+        try:
+            return check_room(room) == room and room not in self.places
+        except Refused:
+            return False
 
     def _foreign(self) -> DataError:
         return DataError(
