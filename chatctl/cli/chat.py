@@ -39,6 +39,7 @@ NoReconnect = Annotated[
 Backlog = Annotated[
     int,
     typer.Option(
+        "--backlog",
         envvar="CHATCTL_BACKLOG",
         metavar="N",
         min=0,
@@ -49,6 +50,7 @@ Backlog = Annotated[
 ThemeOption = Annotated[
     Theme,
     typer.Option(
+        "--theme",
         envvar="CHATCTL_THEME",
         metavar="THEME",
         case_sensitive=False,
@@ -59,6 +61,7 @@ ThemeOption = Annotated[
 TimestampOption = Annotated[
     Timestamp,
     typer.Option(
+        "--timestamp",
         envvar="CHATCTL_TIMESTAMP",
         metavar="WHAT",
         case_sensitive=False,
@@ -69,6 +72,7 @@ TimestampOption = Annotated[
 BellOption = Annotated[
     Bell,
     typer.Option(
+        "--bell",
         envvar="CHATCTL_BELL",
         metavar="WHAT",
         case_sensitive=False,
@@ -79,6 +83,7 @@ BellOption = Annotated[
 NotifyOption = Annotated[
     Notify,
     typer.Option(
+        "--notify",
         envvar="CHATCTL_NOTIFY",
         metavar="HOW",
         case_sensitive=False,
@@ -157,7 +162,7 @@ def history(
     ctx: typer.Context,
     where: Where = None,
     room: Room = "lobby",
-    since: Annotated[str | None, typer.Option(metavar="TIME|ID", help=SINCE_HELP)] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME|ID", help=SINCE_HELP)] = None,
     limit: Limit = None,
     as_json: AsJson = False,
     name: Name = None,
@@ -188,7 +193,7 @@ def history(
 
 def search(
     ctx: typer.Context,
-    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="All of them must be there.")],
+    words: Annotated[list[str], typer.Argument(metavar="WORD", help="All of them must be there.")],
     only: Annotated[
         str | None,
         typer.Option("--room", metavar="ROOM", autocompletion=completing.rooms, help="Only in this room."),

@@ -59,11 +59,15 @@ def send(
     room: Room = "lobby",
     to: Annotated[
         str | None,
-        typer.Option(metavar="NAME", show_default="those in the room", help="Who alone is to get it."),
+        typer.Option(
+            "--to", metavar="NAME", show_default="those in the room", help="Who alone is to get it."
+        ),
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", show_default=False, help="Say what is in it; - for standard input."),
+        typer.Option(
+            "--file", metavar="FILE", show_default=False, help="Say what is in it; - for standard input."
+        ),
     ] = None,
     split: Annotated[
         Split, typer.Option(help="One message of each line, as they come; or one of it all.")
@@ -123,7 +127,7 @@ def tail(
             help="A room; may be given several times.",
         ),
     ] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME|ID", help=SINCE_HELP)] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME|ID", help=SINCE_HELP)] = None,
     lines: Annotated[
         int | None,
         typer.Option(
@@ -142,7 +146,10 @@ def tail(
     state: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", show_default=False, help="Keeps where this is, and goes on there the next time."
+            "--state",
+            metavar="FILE",
+            show_default=False,
+            help="Keeps where this is, and goes on there the next time.",
         ),
     ] = None,
     command: Annotated[
@@ -195,13 +202,17 @@ def wait(
     ctx: typer.Context,
     where: Where = None,
     *,
-    match: Annotated[str, typer.Option(metavar="REGEX", show_default=False, help="What the text must hold.")],
+    match: Annotated[
+        str, typer.Option("--match", metavar="REGEX", show_default=False, help="What the text must hold.")
+    ],
     from_: Annotated[
         str | None,
         typer.Option("--from", metavar="NAME", show_default="anyone", help="Who must say it."),
     ] = None,
     room: Room = "lobby",
-    since: Annotated[str | None, typer.Option(metavar="TIME|ID", show_default="now", help=SINCE_HELP)] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME|ID", show_default="now", help=SINCE_HELP)
+    ] = None,
     timeout: Annotated[float, typer.Option(callback=_seconds, help="Seconds to wait, at most.")] = 60,
     as_json: AsJson = False,
     name: Name = None,
