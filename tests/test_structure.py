@@ -52,6 +52,7 @@ NO_IMPORTS: dict[str, set[str]] = {
     "history": NETWORK,
     "archive": NETWORK,
     **dict.fromkeys(set(FORMATS) - {"archive.moments", "archive.output"}, WORLD),
+    **dict.fromkeys(["client.since", "client.settings.known", "client.settings.lines"], WORLD),
     **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
 }
 MAY_EXIT = {"cli", "__main__"}
