@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from chatctl import cli
-from chatctl.client import lookup, terminal
+from chatctl.client import lookup, tailing, terminal
 from chatctl.client.access import Access
 from chatctl.client.look import Bell, Look, Notify, Theme, Timestamp
 from tests.helpers import environment
@@ -119,6 +119,18 @@ def test_what_is_set_for_joining_does_not_narrow_a_search(
     assert invoked("search", "deploy", "failed", CHATCTL_ROOM="ops") == (0, "")
     access = Access("127.0.0.1", 12345, "login", "k", named=False)
     assert called.args == (access, "deploy failed", None, None)
+
+
+def test_where_several_rooms_can_be_named_the_one_that_is_set_is_one(
+    monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    settings(path)
+    called = Called()
+    monkeypatch.setattr(tailing, "print_all", called)
+    assert invoked("tail") == (0, "")
+    assert called.args[1] == ["dev"]
+    assert invoked("tail", "--room", "a", "--room", "b") == (0, "")
+    assert called.args[1] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import typer
 
 from chatctl.cli import completing
 from chatctl.cli.options import (
+    SINCE_HELP,
     AsJson,
     Host,
     Key,
@@ -38,6 +39,7 @@ NoReconnect = Annotated[
 Backlog = Annotated[
     int,
     typer.Option(
+        "--backlog",
         envvar="CHATCTL_BACKLOG",
         metavar="N",
         min=0,
@@ -48,6 +50,7 @@ Backlog = Annotated[
 ThemeOption = Annotated[
     Theme,
     typer.Option(
+        "--theme",
         envvar="CHATCTL_THEME",
         metavar="THEME",
         case_sensitive=False,
@@ -58,6 +61,7 @@ ThemeOption = Annotated[
 TimestampOption = Annotated[
     Timestamp | None,
     typer.Option(
+        "--timestamp",
         envvar="CHATCTL_TIMESTAMP",
         metavar="WHAT",
         case_sensitive=False,
@@ -69,6 +73,7 @@ TimestampOption = Annotated[
 BellOption = Annotated[
     Bell,
     typer.Option(
+        "--bell",
         envvar="CHATCTL_BELL",
         metavar="WHAT",
         case_sensitive=False,
@@ -79,6 +84,7 @@ BellOption = Annotated[
 NotifyOption = Annotated[
     Notify,
     typer.Option(
+        "--notify",
         envvar="CHATCTL_NOTIFY",
         metavar="HOW",
         case_sensitive=False,
@@ -147,13 +153,7 @@ def history(
     ctx: typer.Context,
     where: Where = None,
     room: Room = "lobby",
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME|ID",
-            help="From where on: 2h ago, 22:30, yesterday, 2026-11-24T14:03, or behind an id.",
-        ),
-    ] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME|ID", help=SINCE_HELP)] = None,
     limit: Limit = None,
     as_json: AsJson = False,
     name: Name = None,
@@ -184,7 +184,7 @@ def history(
 
 def search(
     ctx: typer.Context,
-    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="All of them must be there.")],
+    words: Annotated[list[str], typer.Argument(metavar="WORD", help="All of them must be there.")],
     only: Annotated[
         str | None,
         typer.Option("--room", metavar="ROOM", autocompletion=completing.rooms, help="Only in this room."),
