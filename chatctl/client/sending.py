@@ -188,17 +188,16 @@ class Sending:
                 # What is on its way must not grow with what is read.
                 if not self._client.wait_acked(IN_FLIGHT - len(part)):
                     return
-                self._post_together(part)
+                self._post_all(part)
 
-    def _post_together(self, part: list[tuple[int, str]]) -> None:
+    def _post_all(self, part: list[tuple[int, str]]) -> None:
         now = time.monotonic()
-        with self._client.together():
-            for number, line in part:
-                try:
-                    self.post(line, number, now)
-                except Refused as refusal:
-                    self._refuse(number, refusal)
-                self._posted += 1
+        for number, line in part:
+            try:
+                self.post(line, number, now)
+            except Refused as refusal:
+                self._refuse(number, refusal)
+            self._posted += 1
 
     def _end(self) -> None:
         """Leaves without waiting for the answer: all that was to be said was acked or refused."""
