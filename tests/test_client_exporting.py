@@ -14,7 +14,7 @@ import pytest
 from chatctl.archive.exporting import export
 from chatctl.archive.importing import import_file
 from chatctl.client.connection import ChatClient
-from chatctl.client.exporting import export_room
+from chatctl.client.terminal.exporting import export_room
 from chatctl.errors import ChatError, ConnectionFailed, DataError, Refused
 from chatctl.history.log import Post
 from chatctl.history.sqlite import SqliteLog

@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from chatctl import cli
-from chatctl.client import lookup, tailing, terminal
 from chatctl.client.access import Access
-from chatctl.client.look import Bell, Look, Notify, Theme, Timestamp
+from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
+from chatctl.client.scripts import lookup, tailing
+from chatctl.client.terminal import joining
 from tests.helpers import environment
 
 
@@ -45,7 +46,7 @@ class Called:
 @pytest.fixture
 def joined(monkeypatch: pytest.MonkeyPatch, path: Path) -> Called:
     called = Called()
-    monkeypatch.setattr(terminal, "run", called)
+    monkeypatch.setattr(joining, "run", called)
     return called
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chatctl.client.terminal_codes import KEEP_TITLE, RESTORE_TITLE, title
+from chatctl.client.display.codes import KEEP_TITLE, RESTORE_TITLE, title
 from tests.helpers import RunningServer, fixed_port, running_server, wait_for
 from tests.test_terminal import CTRL_C, CTRL_U, TAB, UP, is_stopped, two
 from tests.window import Window, address

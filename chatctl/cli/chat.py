@@ -21,7 +21,7 @@ from chatctl.cli.options import (
     access,
 )
 from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
-from chatctl.client.look import Bell, Look, Notify, Theme, Timestamp
+from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
 from chatctl.client.settings.known import DEFAULT_BACKLOG, MAX_BACKLOG
 from chatctl.errors import ChatError
 
@@ -137,12 +137,12 @@ def join(
         chatctl join 192.168.1.5:12345 --name bob
         chatctl join --profile work --room ops
     """
-    from chatctl.client import terminal
+    from chatctl.client.terminal import joining
 
     to = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
     look = Look(theme=theme, timestamp=timestamp, bell=bell, notify=notify, title=title)
     try:
-        code = terminal.run(to, room, look=look, plain=plain, backlog=backlog, reconnect=not no_reconnect)
+        code = joining.run(to, room, look=look, plain=plain, backlog=backlog, reconnect=not no_reconnect)
     except ChatError as error:
         error.exit_code = ChatError.exit_code  # Only commands for scripts tell the ways to fail apart.
         raise
@@ -171,7 +171,7 @@ def history(
     """
     import time
 
-    from chatctl.client import lookup
+    from chatctl.client.scripts import lookup
     from chatctl.client.since import parse_since
 
     try:
@@ -205,7 +205,7 @@ def search(
     Examples:
         chatctl search deploy failed
     """
-    from chatctl.client import lookup
+    from chatctl.client.scripts import lookup
 
     to = access(ctx, server=server, host=host, port=port, name=name, key=key)
     raise typer.Exit(lookup.show_found(to, " ".join(words), only, limit, as_json=as_json))

@@ -29,7 +29,7 @@ from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
 if TYPE_CHECKING:
     import re
 
-    from chatctl.client.following import Start
+    from chatctl.client.scripts.following import Start
 
 SEND_SECONDS = 10.0
 LONGEST = 100_000_000  # seconds: three years
@@ -102,7 +102,7 @@ def send(
     path = None if file == Path("-") else file
 
     def job() -> int:
-        from chatctl.client import sending
+        from chatctl.client.scripts import sending
 
         read = sending.words(words) if words else sending.reader(path)
         goal = sending.Goal(room, to)
@@ -189,7 +189,7 @@ def tail(
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
-        from chatctl.client import tailing
+        from chatctl.client.scripts import tailing
 
         if words:
             return tailing.handle_all(whereto, followed, start, state, words)
@@ -232,7 +232,7 @@ def wait(
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
-        from chatctl.client import waiting
+        from chatctl.client.scripts import waiting
 
         (followed,) = _rooms([room])
         return waiting.wait(whereto, followed, start, pattern, from_, timeout, as_json=as_json)
@@ -262,7 +262,7 @@ def who(
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
-        from chatctl.client import listing
+        from chatctl.client.scripts import listing
 
         return listing.show_people(whereto, None if everywhere else room, as_json=as_json)
 
@@ -289,7 +289,7 @@ def rooms(
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
-        from chatctl.client import listing
+        from chatctl.client.scripts import listing
 
         return listing.show_rooms(whereto, as_json=as_json)
 
@@ -320,7 +320,7 @@ def _rooms(given: list[str] | None) -> list[str]:
 def _start(since: str | None, lines: int) -> Start:
     import time
 
-    from chatctl.client.following import Start
+    from chatctl.client.scripts.following import Start
     from chatctl.client.since import parse_since
 
     try:

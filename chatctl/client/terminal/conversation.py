@@ -14,14 +14,14 @@ from msgspec import structs
 
 from chatctl import commands
 from chatctl.client.connection import ChatClient
+from chatctl.client.display.look import Look
+from chatctl.client.display.markup import mentions
+from chatctl.client.display.render import View, room_label
+from chatctl.client.display.shown import Failed, SinceYouLeft, ToldTo
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
-from chatctl.client.inquiries import Inquiries
-from chatctl.client.look import Look
-from chatctl.client.markup import mentions
-from chatctl.client.places import Places
-from chatctl.client.remembered import Ignored, LastSeen, Spot
-from chatctl.client.render import View, room_label
-from chatctl.client.shown import Failed, SinceYouLeft, ToldTo
+from chatctl.client.terminal.inquiries import Inquiries
+from chatctl.client.terminal.places import Places
+from chatctl.client.terminal.remembered import Ignored, LastSeen, Spot
 from chatctl.commands import UsageError
 from chatctl.messages import (
     Ack,
@@ -398,7 +398,7 @@ def exported(count: int, room: str, path: Path) -> str:
 
 def _typed(text: str) -> str:
     """Returns a text that was typed, with emoji where their names stand."""
-    from chatctl.client.emoji import with_emoji
+    from chatctl.client.display.emoji import with_emoji
 
     return with_emoji(text)
 

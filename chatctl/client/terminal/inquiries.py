@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from chatctl.client.render import room_label
-from chatctl.client.shown import Heading
+from chatctl.client.display.render import room_label
+from chatctl.client.display.shown import Heading
 from chatctl.client.since import parse_since
 from chatctl.commands import UsageError
 from chatctl.messages import MAX_PAGE, AskHistory, Found, Frame, History, Msg, Notice, Search

@@ -17,7 +17,7 @@ from chatctl.client.complaint import complain
 from chatctl.client.connection import CONNECT_SECONDS, ChatClient
 from chatctl.client.events import Disconnected, Event, Reconnected
 from chatctl.client.lines import read_lines, read_text
-from chatctl.client.output import Output
+from chatctl.client.scripts.output import Output
 from chatctl.client.signals import Interrupted
 from chatctl.errors import ChatError, ConnectionFailed, NotInTime, Refused
 from chatctl.messages import Ack, Error, Notice
