@@ -114,6 +114,13 @@ def test_lines_that_are_refused_are_told_and_the_rest_is_said(server: RunningSer
     assert said(server, room) == ["a", "c"]
 
 
+def test_what_is_told_is_never_taken_for_data(server: RunningServer) -> None:
+    line = "printf 'a\\033\\nb\\n' | chatctl send --split lines --json 2>&-"
+    done = run(server, line, CHATCTL_ROOM=fresh("room"))
+    assert done.returncode == 4
+    assert [json.loads(ack)["t"] for ack in done.stdout.splitlines()] == ["ack"]
+
+
 def test_lines_for_somebody_who_is_not_there_are_refused_by_the_server(server: RunningServer) -> None:
     done = run(server, "printf 'a\nb\n' | chatctl send --split lines --to nobody-here")
     assert done.returncode == 4
@@ -152,15 +159,16 @@ def test_nobody_is_asked_to_type_it() -> None:
 
 
 class Silent:
-    """Welcomes one client, and says nothing more; for a ``with`` statement.
+    """Welcomes one client, and says nothing more but for `words`; for a ``with`` statement.
 
     Attributes:
         address: to connect to.
         heard: what the client sent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, words: bytes = b"") -> None:
         self.heard = b""
+        self._words = words
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -193,7 +201,7 @@ class Silent:
         welcome = {"t": "welcome", "v": 1, "name": "eve", "server": "x", "session": "s", "limits": limits}
         sock, _ = self._listener.accept()
         with sock:
-            sock.sendall(json.dumps(welcome).encode() + b"\n")
+            sock.sendall(json.dumps(welcome).encode() + b"\n" + self._words)
             while data := sock.recv(1 << 16):
                 self.heard += data
 
@@ -206,6 +214,13 @@ def test_one_message_that_is_not_acked_in_time() -> None:
         done = run(silent.address, "chatctl send hello --timeout 0.5")
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr == f"chatctl: messages: 1 perhaps not delivered\n{NOT_ACKED}"
+
+
+def test_what_a_server_says_cannot_act_on_a_terminal() -> None:
+    with Silent(b'{"t":"error","code":"x","text":"no\\u001b[2J\\nchatctl: fine"}\n') as silent:
+        done = run(silent.address, "chatctl send hello")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.endswith("chatctl: no\\x1b[2J\\nchatctl: fine\n")
 
 
 def test_lines_that_are_not_acked_in_time(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ NO_IMPORTS: dict[str, set[str]] = {
     **dict.fromkeys(set(FORMATS) - {"archive.moments", "archive.output"}, WORLD),
     **dict.fromkeys(["client.look", "client.themes", "client.literals", "client.markup"], WORLD),
     **dict.fromkeys(["client.emoji", "client.terminal_codes"], WORLD),
+    "client.lines": WORLD,
     **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
 }
 MAY_EXIT = {"cli", "__main__"}
