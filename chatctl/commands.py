@@ -146,7 +146,7 @@ class Choose(Struct, frozen=True):
     """Change how the chat looks or sounds; show how it does if `value` is empty.
 
     Attributes:
-        what: the attribute of `client.look.Look`.
+        what: the attribute of `client.display.look.Look`.
         value: one of the command's choices.
     """
 

@@ -249,7 +249,7 @@ class RoomState(Frame, tag="room", kw_only=True, gc=True):
     topic: TopicText
     count: Whole
     members: FewNames
-    last: Whole
+    last: MessageId
     re: Whole | None = None
 
 

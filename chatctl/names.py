@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
-from importlib.resources import files
 
 from chatctl.errors import Refused
 
@@ -98,6 +97,8 @@ def _ascii_prototypes() -> dict[str, str]:
 
 @cache
 def _prototypes() -> dict[str, str]:
+    from importlib.resources import files
+
     table: dict[str, str] = {}
     for line in files("chatctl").joinpath("confusables.tsv").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):

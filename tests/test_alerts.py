@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from chatctl.client.alerts import QUIET_SECONDS, Alerts
-from chatctl.client.look import Bell, Look, Notify
-from chatctl.client.terminal_codes import RING, Abilities, notification, title
+from chatctl.client.display.codes import RING, Abilities, notification, title
+from chatctl.client.display.look import Bell, Look, Notify
+from chatctl.client.terminal.alerts import QUIET_SECONDS, Alerts
 from chatctl.messages import Msg, Notice, Told
 from tests.test_places import places
 

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -55,12 +56,21 @@ def test_every_option_has_help_and_a_variable() -> None:
         assert f"CHATCTL_{option.upper().replace('-', '_')}]" in done.stdout
 
 
-def test_heavy_imports_wait_until_they_are_needed() -> None:
-    code = (
-        "import sys, chatctl.cli; print(sorted({'msgspec', 'prompt_toolkit', 'logging'} & set(sys.modules)))"
-    )
+@pytest.mark.parametrize("command", [[], ["join"], ["send", "hi"], ["history", "--since", "2h"]])
+def test_heavy_imports_wait_until_they_are_needed(command: list[str]) -> None:
+    """What reads settings too, where there are none."""
+    code = f"""
+        import sys
+        from chatctl.cli.commands import Commands
+        if command := {command!r}:
+            built = Commands().get_command(None, command[0])
+            built.make_context(command[0], command[1:])
+        heavy = "msgspec prompt_toolkit logging tomllib tomlkit platformdirs rich chatctl.names"
+        print([name for name in heavy.split() if name in sys.modules])
+    """
+    code = textwrap.dedent(code)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
-    assert done.stdout.strip() == "[]"
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_show_as_toml(path: Path) -> None:
         f'room = "ops"  # profile work, {path}:5',
         f'key = "********"  # {path}:1',
         'theme = "auto"  # default',
-        'timestamp = "time"  # default',
+        "# timestamp is not set",
         'bell = "all"  # CHATCTL_BELL',
         'notify = "off"  # default',
         f"title = false  # {path}:3",

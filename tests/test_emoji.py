@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatctl.client.emoji import MAX_COMPLETIONS, complete_emoji, with_emoji
+from chatctl.client.display.emoji import MAX_COMPLETIONS, complete_emoji, with_emoji
 from chatctl.text import visible
 from tests.helpers import environment
 
@@ -85,7 +85,7 @@ def test_only_what_stands_between_colons_is_replaced(text: str) -> None:
 
 def test_the_names_are_not_read_before_they_are_needed() -> None:
     check = (
-        "import sys; from chatctl.client.emoji import with_emoji; "
+        "import sys; from chatctl.client.display.emoji import with_emoji; "
         "assert with_emoji('10:30:45') == '10:30:45'; assert 'rich' not in sys.modules; "
         "assert with_emoji(':x:') != ':x:'; assert 'rich' in sys.modules"
     )

@@ -102,7 +102,15 @@ def test_what_is_wrong_is_told_in_one_line(server: RunningServer) -> None:
     done = run(server, "history", "--room", "no room")
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr == "chatctl: a room cannot hold U+0020\n"
-    assert run(server, "history", "--since", "yesterday").returncode == 2
+    assert run(server, "history", "--since", "tomorrow").returncode == 2
+
+
+@pytest.mark.parametrize("args", [["history"], ["search", "word"]])
+def test_a_server_that_refuses_is_told_from_none(server: RunningServer, args: list[str]) -> None:
+    with running_server("--max-clients", "1") as full, full.client("ann"):
+        assert run(full, *args).returncode == 4
+    assert run(server, *args, "--port", "1").returncode == 3
+    assert run(server, "join", "--port", "1").returncode == 1
 
 
 @pytest.mark.parametrize("how", ["--json", ""])

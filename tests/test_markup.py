@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from chatctl.client.entry import Entry
-from chatctl.client.literals import MAX_LITERALS
-from chatctl.client.look import Theme
-from chatctl.client.markup import BAR, MAX_EMPHASIS, MAX_NAMED, markup, mentions
-from chatctl.client.themes import palette
+from chatctl.client.display.entry import Entry
+from chatctl.client.display.literals import MAX_LITERALS
+from chatctl.client.display.look import Theme
+from chatctl.client.display.markup import BAR, MAX_EMPHASIS, MAX_NAMED, markup, mentions
+from chatctl.client.display.themes import palette
 from chatctl.text import MAX_TEXT, check_text, visible
 
 DARK = palette(Theme.dark)

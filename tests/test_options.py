@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from chatctl import cli
-from chatctl.client import lookup, terminal
 from chatctl.client.access import Access
-from chatctl.client.look import Bell, Look, Notify, Theme, Timestamp
+from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
+from chatctl.client.scripts import lookup, tailing
+from chatctl.client.terminal import joining
 from tests.helpers import environment
 
 
@@ -45,7 +46,7 @@ class Called:
 @pytest.fixture
 def joined(monkeypatch: pytest.MonkeyPatch, path: Path) -> Called:
     called = Called()
-    monkeypatch.setattr(terminal, "run", called)
+    monkeypatch.setattr(joining, "run", called)
     return called
 
 
@@ -119,6 +120,18 @@ def test_what_is_set_for_joining_does_not_narrow_a_search(
     assert invoked("search", "deploy", "failed", CHATCTL_ROOM="ops") == (0, "")
     access = Access("127.0.0.1", 12345, "login", "k", named=False)
     assert called.args == (access, "deploy failed", None, None)
+
+
+def test_where_several_rooms_can_be_named_the_one_that_is_set_is_one(
+    monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    settings(path)
+    called = Called()
+    monkeypatch.setattr(tailing, "print_all", called)
+    assert invoked("tail") == (0, "")
+    assert called.args[1] == ["dev"]
+    assert invoked("tail", "--room", "a", "--room", "b") == (0, "")
+    assert called.args[1] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatctl.client.places import MAX_MEMBERS, MAX_PLACES, Places
+from chatctl.client.terminal.places import MAX_MEMBERS, MAX_PLACES, Places
 from chatctl.messages import Presence, Renamed, RoomState
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from chatctl.client.places import Places
-from chatctl.client.prompt import PATIENCE, Fragments, Patience, prompt, waiting
+from chatctl.client.terminal.places import Places
+from chatctl.client.terminal.prompt import PATIENCE, Fragments, Patience, prompt, waiting
 from tests.test_places import places
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from chatctl.cli.commands import Commands
+from chatctl.client.settings.known import SETTINGS
+from chatctl.client.settings.reading import USED, load
 from chatctl.commands import COMMANDS
 from tests.helpers import ROOT, SECONDS, environment, running_server
 
@@ -121,6 +123,22 @@ def test_every_option_is_in_the_table(command: str) -> None:
 def test_every_slash_command_is_in_the_table() -> None:
     table = dict(re.findall(r"^\| `(/[^/`].*?)` \| (.*?) \|$", README, re.MULTILINE))
     assert list(table) == [command.usage for command in COMMANDS]
+
+
+def test_the_settings_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    monkeypatch.setenv("CHATCTL_CONFIG", str(path))
+    settings = load()
+    assert settings is not None
+    assert (settings.profile, settings.found["room"].value) == ("work", "ops")
+
+
+def test_every_setting_is_in_the_table() -> None:
+    section = README.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[a-z].*?) \|", section, re.MULTILINE)
+    assert [name for row in rows for name in re.findall("`(.*?)`", row)] == [*SETTINGS, USED]
 
 
 def test_links_lead_somewhere() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chatctl.client.remembered import MAX_SERVERS, SAVE_SECONDS, Ignored, LastSeen, Spot
-from chatctl.client.typed import MAX_KEPT, Typed
+from chatctl.client.terminal.remembered import MAX_SERVERS, SAVE_SECONDS, Ignored, LastSeen, Spot
+from chatctl.client.terminal.typed import MAX_KEPT, Typed
 from chatctl.errors import DataError
 
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from chatctl.client.look import Look, Theme, Timestamp
-from chatctl.client.render import Manner, View, ago, entry, span
-from chatctl.client.screen import PlainPainter, TerminalPainter, rich_manner, settle
-from chatctl.client.shown import Failed, Heading, SinceYouLeft, ToldTo
-from chatctl.client.themes import palette
+from chatctl.client.display.look import Look, Theme, Timestamp
+from chatctl.client.display.render import Manner, View, ago, entry, span
+from chatctl.client.display.screen import PlainPainter, TerminalPainter, rich_manner, settle
+from chatctl.client.display.shown import Failed, Heading, SinceYouLeft, ToldTo
+from chatctl.client.display.themes import palette
 from chatctl.messages import (
     Away,
     Error,

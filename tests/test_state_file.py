@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chatctl.client.state_file import MAX_ID, RECORD, StateFile
+from chatctl.client.scripts.state_file import MAX_ID, RECORD, StateFile
 from chatctl.errors import DataError
 from chatctl.names import MAX_ROOM
 

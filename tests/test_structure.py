@@ -21,6 +21,7 @@ FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.mome
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
 ]
 TCP = ["keepalive"]
+LIBRARY = [f"client.{path.stem}" for path in (PACKAGE / "client").glob("*.py")]
 # Module or folder, and what of the package it may import. A folder may always import what is in it; what is
 # not named here, like cli, may import anything but cli.
 LAYERS: dict[str, list[str]] = {
@@ -41,8 +42,12 @@ LAYERS: dict[str, list[str]] = {
     "server.room": STORE,
     "server.hub": [*STORE, "server.room"],
     "server": [*STORE, *TCP, "", "server"],
-    "client": [*WIRE, *TCP, "", "client"],
-    "client.exporting": [*WIRE, "client", *FORMATS],
+    "client": [*WIRE, *TCP, "", *LIBRARY],
+    "client.settings": [*WIRE, *LIBRARY, "client.settings", "client.display.look"],
+    "client.display": [*WIRE, *LIBRARY, "client.display"],
+    "client.scripts": [*WIRE, *LIBRARY, "client.display", "client.scripts"],
+    "client.terminal": [*WIRE, *LIBRARY, "client.display", "client.terminal"],
+    "client.terminal.exporting": [*WIRE, *LIBRARY, *FORMATS],
 }
 NETWORK = {"socket", "ssl", "selectors", "select", "asyncio"}
 WORLD = {*NETWORK, "os", "sys", "threading", "subprocess", "multiprocessing", "signal", "time", "logging"}
@@ -54,9 +59,14 @@ NO_IMPORTS: dict[str, set[str]] = {
     "history": NETWORK,
     "archive": NETWORK,
     **dict.fromkeys(set(FORMATS) - {"archive.moments", "archive.output"}, WORLD),
-    **dict.fromkeys(["client.look", "client.themes", "client.literals", "client.markup"], WORLD),
-    **dict.fromkeys(["client.emoji", "client.terminal_codes"], WORLD),
-    "client.lines": WORLD,
+    **dict.fromkeys(
+        ["client.display.look", "client.display.themes", "client.display.literals", "client.display.markup"],
+        WORLD,
+    ),
+    **dict.fromkeys(["client.display.emoji", "client.display.codes"], WORLD),
+    **dict.fromkeys(
+        ["client.lines", "client.since", "client.settings.known", "client.settings.lines"], WORLD
+    ),
     **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
 }
 MAY_EXIT = {"cli", "__main__"}

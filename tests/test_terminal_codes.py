@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatctl.client.look import Notify
-from chatctl.client.terminal_codes import (
+from chatctl.client.display.codes import (
     KEEP_TITLE,
     MAX_BODY,
     MAX_TITLE,
@@ -21,6 +20,7 @@ from chatctl.client.terminal_codes import (
     title,
     wraps_anew,
 )
+from chatctl.client.display.look import Notify
 
 ALL, NONE = Abilities(True, True, True), Abilities(False, False, False)
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e]")

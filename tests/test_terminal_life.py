@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chatctl.client.terminal_codes import KEEP_TITLE, RESTORE_TITLE, title
+from chatctl.client.display.codes import KEEP_TITLE, RESTORE_TITLE, title
 from tests.helpers import RunningServer, fixed_port, running_server, wait_for
 from tests.test_terminal import CTRL_C, CTRL_U, TAB, UP, is_stopped, two
 from tests.window import Window, address
@@ -241,7 +241,7 @@ def test_a_mention_rings_and_is_counted_in_the_title(server: RunningServer) -> N
         ann.enter("exit")
         assert ann.end() == 0
         assert ann.sent.index(KEEP_TITLE.encode()) < ann.sent.index(title("#lobby").encode())
-        assert ann.sent.rindex(RESTORE_TITLE.encode()) > ann.sent.rindex(title("").encode()[:4])
+        assert ann.sent.rindex(RESTORE_TITLE.encode()) >= ann.sent.rindex(title("").encode()[:4])
 
 
 def test_the_bell_can_be_switched_off(server: RunningServer) -> None:
@@ -286,14 +286,14 @@ def test_history_search_and_export(server: RunningServer, tmp_path: Path) -> Non
         ann.enter("/search blue")
         ann.expect("— there are no messages with “blue”", "#lobby>")
         ann.enter("/history never")
-        ann.expect_above("! /history [COUNT|TIME]: never is no time like 2h or 2026-11-24T14:03, and no id")
+        ann.expect_somewhere("! /history [COUNT|TIME]: never is no time")
         ann.type(CTRL_U)
         path = tmp_path / "lobby.txt"
         ann.enter(f"/export {path}")
         ann.expect_somewhere("3 messages of #lobby are in")
         assert "bob: green pears" in path.read_text()
         ann.enter(f"/export {path}")
-        ann.expect_somewhere("is there already: choose another name")
+        wait_for(lambda: "istherealready" in "".join(ann.text().split()), "a refusal")
 
 
 # Whatever happens

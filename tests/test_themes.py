@@ -18,8 +18,8 @@ from rich.color_triplet import ColorTriplet
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 
-from chatctl.client.look import Theme
-from chatctl.client.themes import Palette, palette, prompt_styles
+from chatctl.client.display.look import Theme
+from chatctl.client.display.themes import Palette, palette, prompt_styles
 
 BLACK, WHITE = ColorTriplet(0, 0, 0), ColorTriplet(255, 255, 255)
 BACKGROUNDS = {

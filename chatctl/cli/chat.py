@@ -8,6 +8,7 @@ import typer
 
 from chatctl.cli import completing
 from chatctl.cli.options import (
+    SINCE_HELP,
     AsJson,
     Host,
     Key,
@@ -20,7 +21,7 @@ from chatctl.cli.options import (
     access,
 )
 from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
-from chatctl.client.look import Bell, Look, Notify, Theme, Timestamp
+from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
 from chatctl.client.settings.known import DEFAULT_BACKLOG, MAX_BACKLOG
 from chatctl.errors import ChatError
 
@@ -38,6 +39,7 @@ NoReconnect = Annotated[
 Backlog = Annotated[
     int,
     typer.Option(
+        "--backlog",
         envvar="CHATCTL_BACKLOG",
         metavar="N",
         min=0,
@@ -48,6 +50,7 @@ Backlog = Annotated[
 ThemeOption = Annotated[
     Theme,
     typer.Option(
+        "--theme",
         envvar="CHATCTL_THEME",
         metavar="THEME",
         case_sensitive=False,
@@ -58,6 +61,7 @@ ThemeOption = Annotated[
 TimestampOption = Annotated[
     Timestamp | None,
     typer.Option(
+        "--timestamp",
         envvar="CHATCTL_TIMESTAMP",
         metavar="WHAT",
         case_sensitive=False,
@@ -69,6 +73,7 @@ TimestampOption = Annotated[
 BellOption = Annotated[
     Bell,
     typer.Option(
+        "--bell",
         envvar="CHATCTL_BELL",
         metavar="WHAT",
         case_sensitive=False,
@@ -79,6 +84,7 @@ BellOption = Annotated[
 NotifyOption = Annotated[
     Notify,
     typer.Option(
+        "--notify",
         envvar="CHATCTL_NOTIFY",
         metavar="HOW",
         case_sensitive=False,
@@ -131,12 +137,12 @@ def join(
         chatctl join 192.168.1.5:12345 --name bob
         chatctl join --profile work --room ops
     """
-    from chatctl.client import terminal
+    from chatctl.client.terminal import joining
 
     to = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
     look = Look(theme=theme, timestamp=timestamp, bell=bell, notify=notify, title=title)
     try:
-        code = terminal.run(to, room, look=look, plain=plain, backlog=backlog, reconnect=not no_reconnect)
+        code = joining.run(to, room, look=look, plain=plain, backlog=backlog, reconnect=not no_reconnect)
     except ChatError as error:
         error.exit_code = ChatError.exit_code  # Only commands for scripts tell the ways to fail apart.
         raise
@@ -147,13 +153,7 @@ def history(
     ctx: typer.Context,
     where: Where = None,
     room: Room = "lobby",
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME|ID",
-            help="From where on: 2h ago, 22:30, yesterday, 2026-11-24T14:03, or behind an id.",
-        ),
-    ] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME|ID", help=SINCE_HELP)] = None,
     limit: Limit = None,
     as_json: AsJson = False,
     name: Name = None,
@@ -171,7 +171,7 @@ def history(
     """
     import time
 
-    from chatctl.client import lookup
+    from chatctl.client.scripts import lookup
     from chatctl.client.since import parse_since
 
     try:
@@ -184,7 +184,7 @@ def history(
 
 def search(
     ctx: typer.Context,
-    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="All of them must be there.")],
+    words: Annotated[list[str], typer.Argument(metavar="WORD", help="All of them must be there.")],
     only: Annotated[
         str | None,
         typer.Option("--room", metavar="ROOM", autocompletion=completing.rooms, help="Only in this room."),
@@ -205,7 +205,7 @@ def search(
     Examples:
         chatctl search deploy failed
     """
-    from chatctl.client import lookup
+    from chatctl.client.scripts import lookup
 
     to = access(ctx, server=server, host=host, port=port, name=name, key=key)
     raise typer.Exit(lookup.show_found(to, " ".join(words), only, limit, as_json=as_json))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from chatctl.cli.options import DataDirectory, data_directory
+from chatctl.errors import ChatError, Refused
 
 Force = Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")]
 
@@ -56,7 +57,10 @@ def export(
     from chatctl.archive import exporting
 
     path = None if output == Path("-") else output
-    code = exporting.export(data_directory(data), path, format_ and format_.value, room, force=force)
+    try:
+        code = exporting.export(data_directory(data), path, format_ and format_.value, room, force=force)
+    except Refused as refusal:
+        raise ChatError(str(refusal)) from None  # No server said it.
     raise typer.Exit(code)
 
 

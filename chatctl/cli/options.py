@@ -20,6 +20,7 @@ Where = Annotated[
 Server = Annotated[
     str | None,
     typer.Option(
+        "--server",
         envvar="CHATCTL_SERVER",
         metavar="HOST[:PORT]",
         show_default=False,
@@ -30,6 +31,7 @@ Server = Annotated[
 Host = Annotated[
     str,
     typer.Option(
+        "--host",
         envvar="CHATCTL_HOST",
         metavar="HOST",
         rich_help_panel=_CONNECTION,
@@ -39,6 +41,7 @@ Host = Annotated[
 Port = Annotated[
     int,
     typer.Option(
+        "--port",
         envvar="CHATCTL_PORT",
         metavar="PORT",
         min=1,
@@ -50,6 +53,7 @@ Port = Annotated[
 Name = Annotated[
     str | None,
     typer.Option(
+        "--name",
         envvar="CHATCTL_NAME",
         metavar="NAME",
         show_default="your login name",
@@ -60,6 +64,7 @@ Name = Annotated[
 Key = Annotated[
     str | None,
     typer.Option(
+        "--key",
         envvar="CHATCTL_KEY",
         metavar="KEY",
         show_default=False,
@@ -69,7 +74,9 @@ Key = Annotated[
 ]
 Room = Annotated[
     str,
-    typer.Option(envvar="CHATCTL_ROOM", metavar="ROOM", autocompletion=completing.rooms, help="The room."),
+    typer.Option(
+        "--room", envvar="CHATCTL_ROOM", metavar="ROOM", autocompletion=completing.rooms, help="The room."
+    ),
 ]
 
 
@@ -110,6 +117,7 @@ Profile = Annotated[
         help="Which profile of the settings to use.",
     ),
 ]
+SINCE_HELP = "From where on: 2h ago, 22:30, yesterday, 2026-11-24T14:03, or behind an id."
 AsJson = Annotated[bool, typer.Option("--json", help="Print a frame of the protocol on each line.")]
 DataDirectory = Annotated[
     Path | None,

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chatctl.cli import completing
 from chatctl.cli.options import (
+    SINCE_HELP,
     AsJson,
     Host,
     Key,
@@ -27,14 +29,12 @@ from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
 if TYPE_CHECKING:
     import re
 
-    from chatctl.client.following import Start
+    from chatctl.client.scripts.following import Start
 
 SEND_SECONDS = 10.0
 LONGEST = 100_000_000  # seconds: three years
 TAIL_LINES = 10
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
-
-SINCE_HELP = "From where on: 2h ago, 2026-11-24T14:03, or behind an id."
 
 
 class Split(StrEnum):
@@ -59,11 +59,15 @@ def send(
     room: Room = "lobby",
     to: Annotated[
         str | None,
-        typer.Option(metavar="NAME", show_default="those in the room", help="Who alone is to get it."),
+        typer.Option(
+            "--to", metavar="NAME", show_default="those in the room", help="Who alone is to get it."
+        ),
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", show_default=False, help="Say what is in it; - for standard input."),
+        typer.Option(
+            "--file", metavar="FILE", show_default=False, help="Say what is in it; - for standard input."
+        ),
     ] = None,
     split: Annotated[
         Split, typer.Option(help="One message of each line, as they come; or one of it all.")
@@ -98,7 +102,7 @@ def send(
     path = None if file == Path("-") else file
 
     def job() -> int:
-        from chatctl.client import sending
+        from chatctl.client.scripts import sending
 
         read = sending.words(words) if words else sending.reader(path)
         goal = sending.Goal(room, to)
@@ -115,10 +119,15 @@ def tail(
     rooms: Annotated[
         list[str] | None,
         typer.Option(
-            "--room", envvar="CHATCTL_ROOM", show_default="lobby", help="A room; may be given several times."
+            "--room",
+            envvar="CHATCTL_ROOM",
+            metavar="ROOM",
+            show_default="lobby",
+            autocompletion=completing.rooms,
+            help="A room; may be given several times.",
         ),
     ] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME|ID", help=SINCE_HELP)] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME|ID", help=SINCE_HELP)] = None,
     lines: Annotated[
         int | None,
         typer.Option(
@@ -137,7 +146,10 @@ def tail(
     state: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", show_default=False, help="Keeps where this is, and goes on there the next time."
+            "--state",
+            metavar="FILE",
+            show_default=False,
+            help="Keeps where this is, and goes on there the next time.",
         ),
     ] = None,
     command: Annotated[
@@ -177,7 +189,7 @@ def tail(
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
-        from chatctl.client import tailing
+        from chatctl.client.scripts import tailing
 
         if words:
             return tailing.handle_all(whereto, followed, start, state, words)
@@ -190,13 +202,17 @@ def wait(
     ctx: typer.Context,
     where: Where = None,
     *,
-    match: Annotated[str, typer.Option(metavar="REGEX", show_default=False, help="What the text must hold.")],
+    match: Annotated[
+        str, typer.Option("--match", metavar="REGEX", show_default=False, help="What the text must hold.")
+    ],
     from_: Annotated[
         str | None,
         typer.Option("--from", metavar="NAME", show_default="anyone", help="Who must say it."),
     ] = None,
     room: Room = "lobby",
-    since: Annotated[str | None, typer.Option(metavar="TIME|ID", show_default="now", help=SINCE_HELP)] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME|ID", show_default="now", help=SINCE_HELP)
+    ] = None,
     timeout: Annotated[float, typer.Option(callback=_seconds, help="Seconds to wait, at most.")] = 60,
     as_json: AsJson = False,
     name: Name = None,
@@ -216,7 +232,7 @@ def wait(
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
-        from chatctl.client import waiting
+        from chatctl.client.scripts import waiting
 
         (followed,) = _rooms([room])
         return waiting.wait(whereto, followed, start, pattern, from_, timeout, as_json=as_json)
@@ -246,7 +262,7 @@ def who(
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
-        from chatctl.client import listing
+        from chatctl.client.scripts import listing
 
         return listing.show_people(whereto, None if everywhere else room, as_json=as_json)
 
@@ -273,7 +289,7 @@ def rooms(
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
-        from chatctl.client import listing
+        from chatctl.client.scripts import listing
 
         return listing.show_rooms(whereto, as_json=as_json)
 
@@ -304,7 +320,7 @@ def _rooms(given: list[str] | None) -> list[str]:
 def _start(since: str | None, lines: int) -> Start:
     import time
 
-    from chatctl.client.following import Start
+    from chatctl.client.scripts.following import Start
     from chatctl.client.since import parse_since
 
     try:

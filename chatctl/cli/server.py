@@ -55,6 +55,7 @@ def serve(
     keep: Annotated[
         str | None,
         typer.Option(
+            "--keep",
             envvar="CHATCTL_KEEP",
             metavar="TIME",
             show_default="for ever",

@@ -13,12 +13,10 @@ message of its rooms is handed out once and in order, and what was posted arrive
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from types import TracebackType
 from typing import TypeVar
@@ -26,9 +24,11 @@ from typing import TypeVar
 from msgspec import UNSET, structs
 
 import chatctl
+from chatctl.client.answer import Answer
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
+from chatctl.client.inbox import Inbox
 from chatctl.client.link import LineEnded, Link
-from chatctl.client.outgoing import Item, Outgoing
+from chatctl.client.outgoing import Item, Outgoing, encode_frame, make_item
 from chatctl.client.retry import Retry
 from chatctl.client.seen import Seen
 from chatctl.errors import ConnectionFailed, Refused
@@ -37,7 +37,6 @@ from chatctl.messages import (
     DEFAULT_BACKLOG,
     DEFAULT_PAGE,
     LOBBY,
-    MAX_CLIENT_FRAME,
     VERSION,
     Ack,
     AskHistory,
@@ -61,17 +60,20 @@ from chatctl.messages import (
     Search,
     ServerFrame,
     Tell,
+    Told,
+    Topic,
 )
 from chatctl.names import check_name, check_room
-from chatctl.text import check_text
+from chatctl.text import MAX_TEXT, check_text
 
-A = TypeVar("A")
+P = TypeVar("P", History, Found)
 
 CONNECT_SECONDS = 10.0
 MAX_KEY = 1_024  # characters: they find their place in a hello
-MAX_EVENTS = 10_000  # that wait to be looked at before reading stops
 JOIN_SECONDS = 2.0  # in which the thread ends
 CLOSED = "the connection was closed"
+TOO_MUCH = "more came than can be kept while an answer is waited for"
+BROKEN = "the server breaks the protocol"
 
 
 class ChatClient:
@@ -83,6 +85,7 @@ class ChatClient:
         hello: has been checked.
         timeout: seconds for each try to connect.
         reconnect: comes back when the line is lost.
+        listen: keeps events for whoever reads them; else they are dropped.
 
     Attributes:
         welcome: what the server said on coming in last.
@@ -91,22 +94,25 @@ class ChatClient:
             ``ack`` or ``error`` is still there while that is being handled: it goes when reading goes on.
     """
 
-    def __init__(self, host: str, port: int, hello: Hello, timeout: float, *, reconnect: bool) -> None:
+    def __init__(
+        self, host: str, port: int, hello: Hello, timeout: float, *, reconnect: bool, listen: bool
+    ) -> None:
         self._host, self._port, self._timeout = host, port, timeout
         self._hello = hello
+        self._listens = listen
         self.name = hello.name
         self.unacked: dict[str, Say | Tell] = {}
-        self._sending = threading.Lock()  # taken before the next
-        self._changed = threading.Condition()  # guards all below
-        self._events: deque[Event] = deque()  # what the caller has not seen yet
-        self._sent: set[str] = set()  # nonces of `unacked` that were sent, perhaps in vain
+        self._handed: deque[Event] = deque()  # events for the caller, taken out of the inbox
         self._answered: list[str] = []  # nonces whose ack or error the caller saw last
+        self._sending = threading.Lock()  # taken before the next
+        self._lock = threading.RLock()  # guards all below
+        self._changed = threading.Condition(self._lock)
+        self._inbox = Inbox()
         self._outgoing = Outgoing()
         rooms = {LOBBY: None} if hello.rooms is UNSET else hello.rooms
         self._seen = Seen({check_room(room): after for room, after in rooms.items()}, hello.backlog)
         self._retry = Retry() if reconnect else None
         self._ready = True  # the replay is over: what is posted may go out
-        self._gathering = 0  # threads that have more to post before it goes out
         self._missed = 0
         self._waiting = 0  # threads that wait for an answer, so that reading must go on
         self._leaving = False
@@ -115,11 +121,11 @@ class ChatClient:
         self._over = False
         self._closed = threading.Event()
         # A nonce must never be used twice under one name, not even by another process.
-        self._prefix = secrets.token_hex(8)
+        self._prefix = os.urandom(8).hex()
         self._nonces = count(1)
         self._numbers = count(-1, -1)  # of frames whose answers are waited for; callers use others
         self._barrier: int | None = None
-        self._link = Link(host, port)
+        self._link = self._make_link()
         self.welcome = self._link.open(hello, timeout)
         self.name = self.welcome.name
         self._thread = threading.Thread(target=self._run, name="chatctl-client", daemon=True)
@@ -138,6 +144,7 @@ class ChatClient:
         agent: str | None = None,
         key: str | None = None,
         reconnect: bool = True,
+        listen: bool = True,
     ) -> ChatClient:
         """Connects, and comes in as `name`.
 
@@ -151,6 +158,8 @@ class ChatClient:
             agent: what this program calls itself.
             key: what lets one in, where the server wants that; never shown or logged.
             reconnect: comes back whenever the line is lost; else that ends it.
+            listen: keeps what comes until `events` or `receive` hands it out, and does not read on while that
+                is much; else it is dropped, for one who only says something or asks for it.
 
         Raises:
             ConnectionFailed: in one line why it did not work; `code` is the server's, where that `refused`.
@@ -164,7 +173,10 @@ class ChatClient:
             agent=agent or f"chatctl/{chatctl.__version__}",
         )
         _check_hello(hello)
-        return cls(host, port, hello, timeout, reconnect=reconnect)
+        return cls(host, port, hello, timeout, reconnect=reconnect, listen=listen)
+
+    def _make_link(self) -> Link:
+        return Link(self._host, self._port, lambda: self._leaving or self._outgoing.is_owed)
 
     # Saying
 
@@ -182,13 +194,13 @@ class ChatClient:
             ConnectionFailed: the connection is over; it may have been posted, or not.
             TimeoutError: the server did not ack it in time.
         """
-        return self._wait(self.post(text, room, kind), timeout)
+        return self.post(text, room, kind).result(timeout)
 
     def tell(self, to: str, text: str, kind: Kind = "text", *, timeout: float | None = None) -> Ack:
         """Sends a private message, and waits until it is accepted; as `say`."""
-        return self._wait(self.post_private(to, text, kind), timeout)
+        return self.post_private(to, text, kind).result(timeout)
 
-    def post(self, text: str, room: str = LOBBY, kind: Kind = "text") -> Future[Ack]:
+    def post(self, text: str, room: str = LOBBY, kind: Kind = "text") -> Answer[Ack]:
         """Posts `text` to a room without waiting, now or when the line is back.
 
         Returns:
@@ -198,18 +210,16 @@ class ChatClient:
             Refused: the text can never be accepted, or too much is waiting to be sent; it is not posted.
             ConnectionFailed: the connection is over.
         """
-        answer: Future[Ack] = Future()
-        self._post(Say(text, room, self._nonce(), kind), answer)
-        return answer
+        nonce = self._nonce()
+        return self._post(nonce, Say(text, room, nonce, kind))
 
-    def post_private(self, to: str, text: str, kind: Kind = "text") -> Future[Ack]:
+    def post_private(self, to: str, text: str, kind: Kind = "text") -> Answer[Ack]:
         """Sends a private message without waiting; as `post`."""
-        answer: Future[Ack] = Future()
-        self._post(Tell(to, text, self._nonce(), kind), answer)
-        return answer
+        nonce = self._nonce()
+        return self._post(nonce, Tell(to, text, nonce, kind))
 
     def submit(self, text: str, room: str = LOBBY, *, to: str | None = None) -> str:
-        """Posts to a room, or to one person, as `post` but quicker: what becomes of it is told by an event.
+        """Posts to a room, or to one person, as `post` does; what becomes of it is told by an event.
 
         Returns:
             The nonce that the `Ack` or the `Error` will have.
@@ -219,34 +229,23 @@ class ChatClient:
             ConnectionFailed: the connection is over.
         """
         nonce = self._nonce()
-        self._post(Say(text, room, nonce) if to is None else Tell(to, text, nonce), None)
+        self._post(nonce, Say(text, room, nonce) if to is None else Tell(to, text, nonce))
         return nonce
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Sends what is posted meanwhile in one go at the end, which is quicker; nothing may wait for it."""
-        with self._changed:
-            self._gathering += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._gathering -= 1
-            self._flush()
 
     def _nonce(self) -> str:
         return f"{self._prefix}-{next(self._nonces)}"
 
-    def _post(self, frame: Say | Tell, answer: Future[Ack] | None) -> None:
+    def _post(self, nonce: str, frame: Say | Tell) -> Answer[Ack]:
         check_text(frame.text)
-        nonce = frame.nonce
-        assert nonce is not None
-        item = Item(frame, _encode(frame), nonce, answer)
-        with self._changed:
+        answer: Answer[Ack] = Answer(self._wait)
+        item = Item(frame, encode_frame(frame), nonce, answer, is_post=True)
+        with self._lock:
             self._add(item)
             self.unacked[nonce] = frame
-        if not self._gathering:
-            self._flush()
+            if self._outgoing.can_wait:
+                return answer
+        self._flush()
+        return answer
 
     def send(self, frame: ClientFrame) -> None:
         """Sends one frame, now or when the line is back.
@@ -257,7 +256,7 @@ class ChatClient:
         """
         if isinstance(frame, Join | Rename) and frame.n is None:
             frame = structs.replace(frame, n=next(self._numbers))
-        item = Item(frame, _encode(frame), _key(frame))
+        item = make_item(frame)
         with self._changed:
             match frame:
                 case Join():
@@ -301,7 +300,8 @@ class ChatClient:
             Refused: the server does not answer it.
             ConnectionFailed: the connection is over.
         """
-        return self._ask(AskHistory(room, after, before, since, limit, next(self._numbers)), History)
+        frame = AskHistory(room, after, before, since, limit, next(self._numbers))
+        return self._ask(frame, Answer[History](self._wait))
 
     def search(self, text: str, room: str | None = None, *, limit: int = DEFAULT_PAGE) -> Found:
         """Returns the newest messages, of one room or of all, that hold every word of `text`.
@@ -310,26 +310,25 @@ class ChatClient:
             Refused: the server does not answer it.
             ConnectionFailed: the connection is over.
         """
-        return self._ask(Search(text, room, limit, next(self._numbers)), Found)
+        return self._ask(Search(text, room, limit, next(self._numbers)), Answer[Found](self._wait))
 
-    def _ask(self, frame: AskHistory | Search, wanted: type[A]) -> A:
-        answer: Future[ServerFrame] = Future()
+    def _ask(self, frame: AskHistory | Search, answer: Answer[P]) -> P:
+        item = Item(frame, encode_frame(frame), frame.n, answer)
         with self._changed:
-            self._add(Item(frame, _encode(frame), frame.n, answer))
+            self._add(item)
         self._flush()
-        found = self._wait(answer, None)
-        if not isinstance(found, wanted):
-            raise Refused("bad-frame", "the server answers something else than was asked")
-        return found
+        page = answer.result()
+        if page.more and not page.messages:
+            raise Refused("internal", "the server says that there is more, and does not tell what")
+        return page
 
-    def _wait(self, answer: Future[A], timeout: float | None) -> A:
+    def _wait(self, condition: Callable[[], bool], timeout: float | None) -> bool:
         with self._changed:
             self._waiting += 1
             self._changed.notify_all()
-        try:
-            return answer.result(timeout)
-        finally:
-            with self._changed:
+            try:
+                return self._changed.wait_for(condition, timeout)
+            finally:
                 self._waiting -= 1
 
     # Sending
@@ -342,14 +341,13 @@ class ChatClient:
     def _flush(self) -> None:
         """Sends what may be sent now."""
         with self._sending:
-            with self._changed:
-                if not self._ready or self._gathering or self._over:
+            with self._lock:
+                if not self._ready or self._over or self._link.is_stuck:
                     return
                 items = self._outgoing.take()
-                self._sent.update(str(item.key) for item in items if item.is_post)
                 link = self._link
             if items:
-                link.send(b"".join(item.data for item in items))
+                link.send(b"".join([item.data for item in items]))
 
     # Receiving
 
@@ -359,10 +357,7 @@ class ChatClient:
         Raises:
             ConnectionFailed: the server went away for good, or threw this client out.
         """
-        while self._has_events():
-            with self._changed:
-                event = self._events.popleft()
-                self._changed.notify_all()
+        while (event := self._next()) is not None:
             self._note(event)
             yield event
 
@@ -378,33 +373,47 @@ class ChatClient:
             ConnectionFailed: as `events`; what came before that was returned first.
             TimeoutError: nothing came in time.
         """
-        self._has_events(timeout)
+        first = self._next(timeout)
+        if first is None:
+            return []
         with self._changed:
-            events = list(self._events)
-            self._events.clear()
-            self._changed.notify_all()
+            events = [first, *self._handed]
+            self._handed.clear()
         for event in events:
             self._note(event)
         return events
 
-    def _has_events(self, timeout: float | None = None) -> bool:
-        """Waits until there is an event for the caller; returns False at the end."""
+    def _next(self, timeout: float | None = None) -> Event | None:
+        """Waits for an event for the caller; returns None at the end; raises as `receive`."""
+        self._forget()
+        while True:
+            try:
+                return self._handed.popleft()
+            except IndexError:
+                if not self._look(timeout):
+                    return None
+
+    def _look(self, timeout: float | None) -> bool:
+        """Waits for something in the inbox, and takes it out; returns False at the end."""
         with self._changed:
-            for nonce in self._answered:
-                self.unacked.pop(nonce, None)
-                self._sent.discard(nonce)
-            self._answered.clear()
-            self._changed.notify_all()
-            if not self._changed.wait_for(lambda: self._events or self._over, timeout):
+            if not self._changed.wait_for(lambda: self._inbox or self._over, timeout):
                 raise TimeoutError
-            if self._failure and not self._events:
+            if self._failure and not self._inbox:
                 raise self._failure
-            return bool(self._events)
+            self._handed.extend(self._inbox.take())
+            self._changed.notify_all()
+            return bool(self._handed)
 
     def _note(self, event: Event) -> None:
         """Takes in what the caller is about to see."""
         if isinstance(event, Ack | Error) and event.nonce is not None:
             self._answered.append(event.nonce)
+
+    def _forget(self) -> None:
+        """Drops the posts whose answers the caller has seen."""
+        while self._answered:
+            nonce = self._answered.pop()
+            self.unacked.pop(nonce, None)
 
     def retry_now(self) -> None:
         """Tries to come back at once, if this client is waiting to do so; from any thread."""
@@ -414,8 +423,8 @@ class ChatClient:
 
     def was_sent(self, nonce: str) -> bool:
         """Returns whether a post of `unacked` was ever sent: then it may have arrived."""
-        with self._changed:
-            return nonce in self._sent
+        item = self._outgoing.find(nonce)
+        return item is None or item.was_sent
 
     def wait_acked(self, left: int = 0) -> bool:
         """Waits until at most `left` posts are neither acked nor refused.
@@ -423,9 +432,10 @@ class ChatClient:
         Returns:
             False if the connection ended before.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._over or self._outgoing.posts <= left)
-            return self._outgoing.posts <= left
+        if self._outgoing.posts > left:
+            with self._changed:
+                self._changed.wait_for(lambda: self._over or self._outgoing.posts <= left)
+        return self._outgoing.posts <= left
 
     # The thread
 
@@ -440,15 +450,30 @@ class ChatClient:
 
     def _read(self) -> None:
         while True:
-            frames = self._link.read()
-            with self._changed:
-                for frame in frames:
-                    self._take(frame)
-                self._changed.notify_all()
-            self._flush()
             with self._changed:
                 # Not reading on is what tells the server to send no more.
-                self._changed.wait_for(lambda: len(self._events) < MAX_EVENTS or self._waiting or self._over)
+                self._changed.wait_for(self._may_read)
+            frames, size = self._link.read()
+            if frames:
+                with self._changed:
+                    self._inbox.size += size
+                    for frame in frames:
+                        self._take(frame)
+                    self._changed.notify_all()
+                    if self._inbox.is_too_full:
+                        raise LineEnded(TOO_MUCH, code="too-long")
+            self._flush()
+
+    def _may_read(self) -> bool:
+        return not self._inbox.is_full or self._waiting > 0 or self._over
+
+    def _tell(self, event: Event) -> None:
+        """Keeps an event for the caller, if there is one who wants it."""
+        if self._listens:
+            self._inbox.add(event)
+        else:
+            self._note(event)
+            self._forget()
 
     def _take(self, frame: ServerFrame) -> None:
         """Acts on a frame, and keeps what the caller must see."""
@@ -459,18 +484,20 @@ class ChatClient:
                 if item := self._outgoing.find(frame.nonce):
                     self._settle(item, frame)
                     self._seen.is_new(frame)
-                    self._events.append(frame)
+                    self._tell(frame)
             case Error():
                 self._take_error(frame)
-            case History() | Found() if item := self._outgoing.find(frame.re):
-                self._settle(item, frame)
+            case History():
+                self._take_page(frame, AskHistory)
+            case Found():
+                self._take_page(frame, Search)
             case Gap():
                 if self._seen.is_new_gap(frame) and not self._outgoing.asks_history():
-                    self._events.append(frame)
+                    self._tell(frame)
             case Pong() if frame.re is not None and frame.re == self._barrier:
                 self._barrier = None
                 self._ready = True
-                self._events.append(CaughtUp(self._missed))
+                self._tell(CaughtUp(self._missed))
             case _:
                 self._take_news(frame)
 
@@ -479,23 +506,33 @@ class ChatClient:
             case RoomState():
                 self._seen.enter(frame)
             case Renamed(name=self.name):
-                self.name = frame.to
-        re = getattr(frame, "re", None)
-        if item := self._outgoing.find(re):
+                self.name = _own_name(frame.to)
+            case Told() | Topic():
+                _check_size(frame.text)
+        item = self._outgoing.find(getattr(frame, "re", None))
+        if item and isinstance(item.frame, Join | Rename):
             self._settle(item, frame)
-        self._events.append(frame)
+        self._tell(frame)
 
     def _take_message(self, message: Msg) -> None:
+        _check_size(message.text)
         item = self._outgoing.find(message.nonce)
         new = self._seen.is_new(message)
         if item:
             # It arrived on an earlier connection, and its ack did not.
             ack = Ack(nonce=message.nonce or "", at=message.at, room=message.room, id=message.id)
             self._settle(item, ack)
-            self._events.append(ack)
+            self._tell(ack)
         elif new:
             self._missed += not self._ready
-            self._events.append(message)
+            self._tell(message)
+
+    def _take_page(self, page: History | Found, question: type[AskHistory | Search]) -> None:
+        item = self._outgoing.find(page.re)
+        if item and isinstance(item.frame, question):
+            self._settle(item, page)
+        else:
+            self._tell(page)
 
     def _take_error(self, error: Error) -> None:
         item = self._outgoing.find(error.nonce) or self._outgoing.find(error.re)
@@ -503,16 +540,16 @@ class ChatClient:
             if isinstance(item.frame, Join):
                 self._seen.refused(item.frame.room)
             self._outgoing.settle(item)
-            if item.answer and not item.answer.done():
-                item.answer.set_exception(Refused(error.code, error.text))
+            if item.answer:
+                item.answer.fail(Refused(error.code, error.text))
             if isinstance(item.frame, AskHistory | Search):
                 return
-        self._events.append(error)
+        self._tell(error)
 
     def _settle(self, item: Item, answer: ServerFrame) -> None:
         self._outgoing.settle(item)
-        if item.answer and not item.answer.done():
-            item.answer.set_result(answer)
+        if item.answer:
+            item.answer.settle(answer)
 
     # Coming back
 
@@ -521,6 +558,7 @@ class ChatClient:
         with self._changed:
             self._ready = False
             self._outgoing.line_lost()
+            self._link.close()
         while True:
             final = self._closed.is_set() or self._leaving or self._retry is None
             seconds = None if final or self._retry is None else self._retry.wait(ended.code, ended.retry)
@@ -528,9 +566,10 @@ class ChatClient:
                 return ended
             with self._changed:
                 self._hurried = False
-                self._events.append(Disconnected(str(ended), ended.code, seconds))
+                self._tell(Disconnected(str(ended), ended.code, seconds))
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._hurried or self._over, seconds)
+                self._changed.wait_for(self._may_read)
                 if self._over:
                     return ended
             try:
@@ -541,11 +580,10 @@ class ChatClient:
                 return None
 
     def _open_again(self) -> None:
-        link = Link(self._host, self._port)
+        link = self._make_link()
         with self._changed:
             if self._over:
                 raise LineEnded(CLOSED)
-            self._link.close()
             self._link = link
             hello = structs.replace(
                 self._hello, name=self.name, rooms=self._seen.wanted(), resume=self.welcome.session
@@ -557,7 +595,7 @@ class ChatClient:
             self._seen.came_back()
             self._missed = 0
             self._barrier = next(self._numbers)
-            self._events.append(Reconnected(welcome))
+            self._tell(Reconnected(welcome))
             self._changed.notify_all()
         if self._retry:
             self._retry.connected()
@@ -573,11 +611,10 @@ class ChatClient:
                 return
             self._over = True
             self._failure = failure
-            unanswered = self._outgoing.give_up()
+            for item in self._outgoing.give_up():
+                if item.answer:
+                    item.answer.fail(failure or ConnectionFailed(CLOSED))
             self._changed.notify_all()
-        for item in unanswered:
-            if item.answer and not item.answer.done():
-                item.answer.set_exception(failure or ConnectionFailed(CLOSED))
 
     def close(self) -> None:
         """Ends the connection without a word, from any thread: reading ends. May be called again."""
@@ -601,16 +638,6 @@ class ChatClient:
         self.close()
 
 
-def _key(frame: ClientFrame) -> str | int | None:
-    """Returns what an answer to `frame` will carry, if one is waited for."""
-    match frame:
-        case Say() | Tell():
-            return frame.nonce
-        case Join() | Rename():
-            return frame.n
-    return None
-
-
 def _check_hello(hello: Hello) -> None:
     """Checks what would only be refused, and could not even be written as JSON if it had lone surrogates.
 
@@ -628,16 +655,23 @@ def _check_hello(hello: Hello) -> None:
         raise ConnectionFailed(text, code="auth-failed", refused=True)
 
 
-def _encode(frame: ClientFrame) -> bytes:
-    """Returns a frame as a line of JSON.
+def _own_name(name: str) -> str:
+    """Returns what the server says that this client is called now: it must be able to come back so.
 
     Raises:
-        Refused: the server could not read it, and would end the connection.
+        LineEnded: that is no name.
     """
     try:
-        data = encode(frame)
-    except UnicodeEncodeError:
-        raise Refused("bad-text", "lone surrogates cannot be sent") from None
-    if len(data) > MAX_CLIENT_FRAME:
-        raise Refused("too-long", "that is too long")
-    return data
+        return check_name(name)
+    except Refused:
+        raise LineEnded(f"{BROKEN}: it gave you a name that is none", code="bad-frame") from None
+
+
+def _check_size(text: str) -> None:
+    """Sees to it that nobody has to draw a text that nobody may send.
+
+    Raises:
+        LineEnded: it is too long.
+    """
+    if len(text) > MAX_TEXT:
+        raise LineEnded(f"{BROKEN}: a text of {len(text)} characters", code="bad-frame")

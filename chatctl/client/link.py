@@ -1,26 +1,32 @@
 """One TCP connection to a server, from the first try to the last byte. It ends, and is not used again.
 
-One thread reads; any thread may send, or close.
+One thread reads; any thread may send, or close. Nobody who sends has to wait: what the line does not take at
+once is sent by the thread that reads.
 """
 
 from __future__ import annotations
 
+import select
 import socket
-import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from chatctl import keepalive
 from chatctl.client.retry import FINAL
-from chatctl.errors import ConnectionFailed
+from chatctl.errors import ConnectionFailed, Refused
 from chatctl.framing import Fault, encode, server_frames
 from chatctl.messages import Bye, Error, Hello, Ping, Pong, ServerFrame, Welcome
+from chatctl.names import check_name
 from chatctl.text import one_line
 
 READ_BYTES = 64 * 1024
-QUIET_SECONDS = 30.0  # after which a server that says nothing is pinged; twice that, and the line is dead
+QUIET_SECONDS = 30.0  # after which a server that says nothing is pinged; as long again, and the line is dead
+ANSWER_SECONDS = 10.0  # the same, while the server owes an answer
+LOOK_SECONDS = 1.0  # between two looks at whether it does
 PING = 2**53 - 1  # the number of that ping
+LONGEST_WORDS = 400  # characters of what the server says about the end
 
 GONE = "the server closed the connection"
 
@@ -45,20 +51,30 @@ class Link:
     Args:
         host: name or address of the server.
         port: its port.
+        is_owed: returns whether the server owes an answer; must not wait.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, is_owed: Callable[[], bool]) -> None:
         self._host = host
         self._port = port
+        self._is_owed = is_owed
         self._where = one_line(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         self._guard = threading.Lock()  # of the next two
         self._sock: socket.socket | None = None
         self._closed = False
-        self._sending = threading.Lock()
+        self._sending = threading.Lock()  # of the next
+        self._unsent = bytearray()
         self._reader = server_frames()
         self._arrived: list[ServerFrame] = []  # right behind the welcome
+        self._size = 0  # bytes in which came what was not returned yet
         self._ending: LineEnded | None = None
-        self._pinged = False  # since something was heard last
+        self._heard = 0.0  # when something was heard last, on the monotonic clock
+        self._pinged: float | None = None  # when the server was asked for a sign of life since
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the line did not take all that was sent: then `send` only adds to what waits."""
+        return bool(self._unsent)
 
     # Coming in
 
@@ -78,10 +94,8 @@ class Link:
             # A server that vanished is noticed within a minute, whether or not something is being sent.
             keepalive.tune(sock, idle=30, interval=10, count=3, unsent=60)
             welcome = self._shake_hands(sock, hello, deadline)
-            sock.settimeout(None)
-            whole = int(QUIET_SECONDS)
-            quiet = struct.pack("@ll", whole, int((QUIET_SECONDS - whole) * 1e6))  # a struct timeval
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, quiet)
+            sock.setblocking(False)
+            self._heard = time.monotonic()
         except BaseException:
             self.close()
             raise
@@ -136,6 +150,7 @@ class Link:
                 data = sock.recv(READ_BYTES)
                 if not data:
                     raise LineEnded(f"{self._where} closed the connection without a word")
+                self._size += len(data)
                 frames = [frame for frame in self._reader.feed(data) if not _is_unknown(frame)]
         except TimeoutError:
             raise LineEnded(f"{self._where} does not answer as a chat server does", code="timeout") from None
@@ -147,49 +162,67 @@ class Link:
 
     def _expect_welcome(self, frame: ServerFrame | Fault) -> Welcome:
         match frame:
-            case Welcome():
+            case Welcome() if _is_usable(frame):
                 return frame
             case Error():
-                text = f"{self._where} says: {one_line(frame.text)}"
+                text = f"{self._where} says: {_words(frame.text)}"
                 raise LineEnded(text, code=frame.code, refused=True)
             case Bye():
-                text = f"{self._where} says: {one_line(frame.text)}"
+                text = f"{self._where} says: {_words(frame.text)}"
                 raise LineEnded(text, code=frame.code, retry=frame.retry, refused=True)
             case _:
-                raise LineEnded(f"what listens at {self._where} is not a chatctl server", code="bad-frame")
+                # No code that is final: what answers in place of a server that is down may be gone soon.
+                raise LineEnded(f"what listens at {self._where} is not a chatctl server")
 
     # Reading
 
-    def read(self) -> list[ServerFrame]:
-        """Waits for what the server sends next; pings are answered, not returned.
+    def read(self) -> tuple[list[ServerFrame], int]:
+        """Waits for what the server sends, but not for long; pings are answered, not returned.
+
+        Returns:
+            What came, perhaps nothing, and the bytes it came in.
 
         Raises:
             LineEnded: nothing more comes, and why: with code ``bye`` where this side asked for that.
         """
-        if frames := self._arrived:
-            self._arrived = []
-            return frames
-        while not frames:
+        frames, self._arrived = self._arrived, []
+        if not frames:
             if self._ending:
                 raise self._ending
-            frames = self._sort_out(self._reader.feed(self._receive()))
-        return frames
+            data = self._receive()
+            self._size += len(data)
+            frames = self._sort_out(self._reader.feed(data))
+        size = self._size
+        if frames:
+            self._size = 0
+        return frames, size
 
     def _receive(self) -> bytes:
+        """Returns what came; nothing, if nothing comes for a while."""
         assert self._sock is not None, "it is open"
-        while True:
-            try:
-                data = self._sock.recv(READ_BYTES)
-            except BlockingIOError:
-                self._is_quiet()
-            except OSError as error:
-                raise LineEnded(f"lost the connection: {error.strerror or error}") from None
-            else:
-                break
+        try:
+            _wait(self._sock, self._patience(), to_send=self.is_stuck)
+            if self.is_stuck:
+                self.send(b"")
+            data = self._sock.recv(READ_BYTES)
+        except BlockingIOError:
+            self._is_quiet()
+            return b""
+        except OSError as error:
+            raise LineEnded(f"lost the connection: {error.strerror or error}") from None
         if not data:
             raise LineEnded(GONE)
-        self._pinged = False
+        self._heard, self._pinged = time.monotonic(), None
         return data
+
+    def _patience(self) -> float:
+        """Returns the seconds to wait for the server to say something."""
+        return min(max(self._due() - time.monotonic(), 0.0), LOOK_SECONDS)
+
+    def _due(self) -> float:
+        """Returns when a server that says nothing is to be asked for a sign of life, or given up."""
+        since = self._heard if self._pinged is None else self._pinged
+        return since + (min(ANSWER_SECONDS, QUIET_SECONDS) if self._is_owed() else QUIET_SECONDS)
 
     def _is_quiet(self) -> None:
         """Asks a server that said nothing for long for a sign of life.
@@ -197,24 +230,28 @@ class Link:
         Raises:
             LineEnded: it was asked already. Lines that swallow everything look whole from both ends.
         """
-        if self._pinged:
-            text = f"nothing was heard from the server for {2 * QUIET_SECONDS:g} seconds"
-            raise LineEnded(text, code="timeout")
-        self._pinged = True
+        now = time.monotonic()
+        if now < self._due():
+            return
+        if self._pinged is not None:
+            text = f"nothing was heard from the server for {now - self._heard:.0f} seconds"
+            raise LineEnded(text, code="timeout") from None
+        self._pinged = now
         self.send(encode(Ping(PING)))
 
     def _sort_out(self, arrived: list[ServerFrame | Fault]) -> list[ServerFrame]:
         """Returns what is for the caller, and acts on the rest."""
         frames: list[ServerFrame] = []
+        pongs = b""
         for frame in arrived:
             match frame:
                 case Fault() if _is_unknown(frame):
                     pass  # A later server may know more types.
                 case Fault():
-                    text = f"the server sent what is not a frame: {one_line(frame.text)}"
+                    text = f"the server sent what is not a frame: {_words(frame.text)}"
                     self._ending = LineEnded(text, code=frame.code)
                 case Ping():
-                    self._answer(frame)
+                    pongs += encode(Pong(re=frame.n))
                 case Pong(re=re) if re == PING:
                     pass
                 case Bye():
@@ -225,27 +262,24 @@ class Link:
                     frames.append(frame)
             if self._ending:
                 break
+        if pongs and not self.is_stuck:  # What waits to be sent is as good a sign of life.
+            self.send(pongs)
         return frames
-
-    def _answer(self, ping: Ping) -> None:
-        """Answers, unless another thread is sending: that is as good a sign of life."""
-        if self._sending.acquire(blocking=False):
-            try:
-                self._send(encode(Pong(re=ping.n)))
-            finally:
-                self._sending.release()
 
     # Sending and closing
 
     def send(self, data: bytes) -> None:
         """Sends whole frames; where the line is gone nothing happens, and whoever reads finds out."""
-        with self._sending:
-            self._send(data)
-
-    def _send(self, data: bytes) -> None:
         assert self._sock is not None, "it is open"
-        with suppress(OSError):
-            self._sock.sendall(data)
+        with self._sending:
+            self._unsent += data
+            try:
+                while self._unsent:
+                    del self._unsent[: self._sock.send(self._unsent)]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._unsent.clear()
 
     def close(self) -> None:
         """Ends the connection without a word, even while it is being opened. May be called again."""
@@ -260,7 +294,37 @@ class Link:
 
 
 def _left(deadline: float) -> float:
-    return max(deadline - time.monotonic(), 0.001)
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _wait(sock: socket.socket, seconds: float, *, to_send: bool) -> None:
+    """Waits at most `seconds` until there is something to read, or, where that is wanted, room to send."""
+    if sock.fileno() < 0:
+        raise OSError("it was closed")
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, select.POLLIN | (select.POLLOUT if to_send else 0))
+        poll.poll(seconds * 1000)
+    else:  # On Windows, where it takes any socket; elsewhere none with a number above 1 023.
+        select.select([sock], [sock] if to_send else [], [], seconds)
+
+
+def _words(text: str) -> str:
+    """Returns what a server says about the end as one line, not too long to read."""
+    return one_line(text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]}…")
+
+
+def _is_usable(welcome: Welcome) -> bool:
+    """Returns whether a client can be called so, and can say the secret when it comes back."""
+    try:
+        check_name(welcome.name)
+        welcome.session.encode()
+    except (Refused, UnicodeEncodeError):
+        return False
+    return True
 
 
 def _is_unknown(frame: ServerFrame | Fault) -> bool:
@@ -269,4 +333,4 @@ def _is_unknown(frame: ServerFrame | Fault) -> bool:
 
 def _farewell(frame: Bye | Error, retry: float | None = None) -> LineEnded:
     refused = frame.code in FINAL and frame.code != "bye"
-    return LineEnded(one_line(frame.text) or GONE, code=frame.code, retry=retry, refused=refused)
+    return LineEnded(_words(frame.text) or GONE, code=frame.code, retry=retry, refused=refused)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 
@@ -20,6 +19,12 @@ STEADY_SECONDS = 10.0  # after which a connection counts as good, and the next w
 TAKEN_SECONDS = 30.0  # for which a name may be taken: by one's own old connection, most likely
 
 
+def _roll() -> float:
+    import random
+
+    return random.random()
+
+
 class Retry:
     """How long to wait before each try: twice as long each time, and never quite as long as others do.
 
@@ -29,7 +34,7 @@ class Retry:
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, dice: Callable[[], float] = random.random
+        self, clock: Callable[[], float] = time.monotonic, dice: Callable[[], float] = _roll
     ) -> None:
         self._clock = clock
         self._dice = dice

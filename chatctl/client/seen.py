@@ -82,7 +82,7 @@ class Seen:
         return place is None or self._reach(place, gap.before - 1)
 
     def _reach(self, place: Place, newest: int) -> bool:
-        if place.newest is not None and newest <= place.newest:
+        if newest <= (-1 if place.newest is None else place.newest):
             return False
         place.newest = newest
         return True

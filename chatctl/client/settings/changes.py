@@ -7,8 +7,6 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -187,22 +185,21 @@ def write(path: Path, text: str) -> None:
         raise SettingsError(f"cannot write {shown(path)}: that is no file")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _part_of(path) as part:
-            part.write_text(text, "utf-8")
-            part.replace(path)
+        _replace(path, text)
     except OSError as error:
         why = "that is in a file" if isinstance(error, FileExistsError) else error.strerror
         raise SettingsError(f"cannot write {shown(path)}: {why}") from None
 
 
-@contextmanager
-def _part_of(path: Path) -> Iterator[Path]:
-    """Gives the path of an empty file beside another one, which is gone in the end if it was not moved."""
+def _replace(path: Path, text: str) -> None:
     descriptor, name = tempfile.mkstemp(prefix=".config-", dir=path.parent)
     part = Path(name)
     try:
-        yield part
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-        part.unlink(missing_ok=True)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        part.replace(path)
+    except BaseException:
+        part.unlink()
+        raise

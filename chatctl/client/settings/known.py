@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT, split_address
-from chatctl.client.look import Bell, Look, Notify, Theme, Timestamp
+from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
 from chatctl.errors import Refused
 from chatctl.text import one_line
 

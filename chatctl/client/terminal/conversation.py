@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -15,19 +14,17 @@ from msgspec import structs
 
 from chatctl import commands
 from chatctl.client.connection import ChatClient
+from chatctl.client.display.look import Look
+from chatctl.client.display.markup import mentions
+from chatctl.client.display.render import View, room_label
+from chatctl.client.display.shown import Failed, SinceYouLeft, ToldTo
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
-from chatctl.client.look import Look
-from chatctl.client.markup import mentions
-from chatctl.client.places import Places
-from chatctl.client.remembered import Ignored, LastSeen, Spot
-from chatctl.client.render import View, room_label
-from chatctl.client.shown import Failed, Heading, SinceYouLeft, ToldTo
-from chatctl.client.since import Since, parse_since
+from chatctl.client.terminal.inquiries import Inquiries
+from chatctl.client.terminal.places import Places
+from chatctl.client.terminal.remembered import Ignored, LastSeen, Spot
 from chatctl.commands import UsageError
 from chatctl.messages import (
-    MAX_PAGE,
     Ack,
-    AskHistory,
     Away,
     Error,
     Found,
@@ -44,7 +41,6 @@ from chatctl.messages import (
     Renamed,
     Rooms,
     RoomState,
-    Search,
     ServerFrame,
     SetAway,
     SetTopic,
@@ -56,8 +52,6 @@ from chatctl.messages import (
 )
 from chatctl.names import check_name, check_room, fold
 from chatctl.text import one_line
-
-DEFAULT_HISTORY = 50  # messages that /history shows
 
 
 class Conversation:
@@ -97,8 +91,7 @@ class Conversation:
         self._parting: set[str] = set()
         self._listed: list[str] = []
         self._teller = ""
-        self._numbers = count(1)
-        self._asked: dict[int, str] = {}  # what one looks for, by the number of the question
+        self._inquiries = Inquiries(time.time)
 
     @property
     def view(self) -> View:
@@ -134,8 +127,11 @@ class Conversation:
                 yield from self._entered(event)
             case Presence():
                 yield from self._came_and_went(event)
-            case History() | Found() if event.re in self._asked:
-                yield from self._looked_up(event)
+            case History() | Found() if self._inquiries.answers(event):
+                yield from self._inquiries.shown(event, lambda msg: msg.name not in self._ignored)
+            case Error(re=int(number)):
+                self._inquiries.forget(number)
+                yield event
             case Away() if self._renewing and event.name == self.name:
                 self._renewing = False
             case _:
@@ -254,20 +250,6 @@ class Conversation:
         if event.name == self.name:
             self.name = event.to
 
-    def _looked_up(self, answer: History | Found) -> Iterator[Frame]:
-        """Yields what was looked for, the oldest first."""
-        assert answer.re is not None, "that is how it was found"
-        where = self._asked.pop(answer.re)
-        messages = answer.messages if isinstance(answer, History) else answer.messages[::-1]
-        messages = [message for message in messages if message.name not in self._ignored]
-        if not messages:
-            yield Notice(f"there are no messages {where}")
-            return
-        count = f"{len(messages)} message{'s' if len(messages) > 1 else ''} {where}"
-        yield Heading(f"{count}, and there are more" if answer.more else count)
-        yield from messages
-        yield Heading("now")
-
     def undelivered(self) -> Iterator[str]:
         """Yields a line for each thing said that nobody confirmed; for when the connection is over."""
         for nonce, post in self.client.unacked.items():
@@ -346,9 +328,9 @@ class Conversation:
             case commands.Topic(text):
                 self.client.send(SetTopic(self.here(), text))
             case commands.History(since):
-                self._history(since)
+                self.client.send(self._inquiries.history(self.here(), since))
             case commands.Search(text):
-                self.client.send(Search(text, n=self._number(f"with “{text}”")))
+                self.client.send(self._inquiries.search(text))
 
     def here(self) -> str:
         """Returns the room one talks in.
@@ -385,24 +367,6 @@ class Conversation:
             raise UsageError(f"you are not in {room_label(room)}; /join {room} enters it")
         self.places.go_to(room)
 
-    # Looking up
-
-    def _history(self, since: str) -> None:
-        room = self.here()
-        label = room_label(room)
-        if not since or (since.isascii() and since.isdecimal()):
-            limit = max(1, min(int(since or DEFAULT_HISTORY), MAX_PAGE))
-            self.client.send(AskHistory(room, limit=limit, n=self._number(f"at the end of {label}")))
-            return
-        place = _since(since)
-        number = self._number(f"of {label} since {since}")
-        self.client.send(AskHistory(room, place.after, None, place.at, MAX_PAGE, number))
-
-    def _number(self, what: str) -> int:
-        number = next(self._numbers)
-        self._asked[number] = what
-        return number
-
     # Choosing
 
     def _ignore(self, name: str) -> str:
@@ -434,16 +398,9 @@ def exported(count: int, room: str, path: Path) -> str:
 
 def _typed(text: str) -> str:
     """Returns a text that was typed, with emoji where their names stand."""
-    from chatctl.client.emoji import with_emoji
+    from chatctl.client.display.emoji import with_emoji
 
     return with_emoji(text)
-
-
-def _since(text: str) -> Since:
-    try:
-        return parse_since(text, time.time())
-    except ValueError as error:
-        raise UsageError(f"/history [COUNT|TIME]: {error}") from None
 
 
 def _back(missed: int) -> str:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from chatctl import commands
 from chatctl.client.complaint import complain
-from chatctl.client.conversation import Conversation, exported
+from chatctl.client.display.screen import choose_paint, is_terminal
+from chatctl.client.display.shown import Failed
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
 from chatctl.client.lines import read_lines
-from chatctl.client.screen import choose_paint, is_terminal
-from chatctl.client.shown import Failed
+from chatctl.client.terminal.conversation import Conversation, exported
 from chatctl.commands import UsageError
 from chatctl.errors import ChatError, ConnectionFailed, DataError, Refused
 from chatctl.messages import Ack, Error, Frame, Notice
@@ -145,7 +145,7 @@ class Pipe:
         return True
 
     def _export(self, path: Path) -> None:
-        from chatctl.client.exporting import export_room
+        from chatctl.client.terminal.exporting import export_room
 
         with self._lock:
             room = self._conversation.here()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from chatctl.client import remembered
 from chatctl.client.access import Access
 from chatctl.client.connection import ChatClient
-from chatctl.client.conversation import Conversation
-from chatctl.client.look import Look
-from chatctl.client.remembered import Ignored, LastSeen
-from chatctl.client.screen import is_terminal, settle
+from chatctl.client.display.look import Look
+from chatctl.client.display.screen import is_terminal, settle
+from chatctl.client.terminal import remembered
+from chatctl.client.terminal.conversation import Conversation
+from chatctl.client.terminal.remembered import Ignored, LastSeen
 from chatctl.messages import DEFAULT_BACKLOG
 from chatctl.names import check_room
 
@@ -60,10 +60,10 @@ def _converse(client: ChatClient, to: Access, room: str, look: Look, *, plain: b
     last_seen = LastSeen(kept and kept / "seen.json", f"{to.host}:{to.port}")
     conversation = Conversation(client, room, Ignored(kept and kept / "ignored"), last_seen, look)
     if kept and is_terminal(sys.stdout) and not plain:
-        from chatctl.client.interactive import Interactive
-        from chatctl.client.typed import Typed
+        from chatctl.client.terminal.interactive import Interactive
+        from chatctl.client.terminal.typed import Typed
 
         return Interactive(conversation, Typed(kept / "typed")).run()
-    from chatctl.client.pipe import Pipe
+    from chatctl.client.terminal.pipe import Pipe
 
     return Pipe(conversation, typed=typed, plain=plain).run()

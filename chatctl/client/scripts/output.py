@@ -68,8 +68,8 @@ def write(data: bytes) -> None:
 
 def _painter(rooms: Sequence[str]) -> Callable[[Sequence[Frame]], bytes]:
     """Returns what makes lines for people of frames."""
-    from chatctl.client.render import View
-    from chatctl.client.screen import choose_paint
+    from chatctl.client.display.render import View
+    from chatctl.client.display.screen import choose_paint
 
     paint = choose_paint()
     view = View("", rooms[0] if len(rooms) == 1 else "")

@@ -21,8 +21,8 @@ from typing import NamedTuple
 from rich.style import Style
 from rich.text import Span, Text
 
-from chatctl.client.literals import Literal, LiteralKind, gaps, literals
-from chatctl.client.themes import Palette
+from chatctl.client.display.literals import Literal, LiteralKind, gaps, literals
+from chatctl.client.display.themes import Palette
 from chatctl.names import MAX_DECOMPOSED, MAX_NAME, fold
 
 BAR = "│ "  # in front of each line of fenced code

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory
 
-from chatctl.client import remembered
+from chatctl.client.terminal import remembered
 from chatctl.errors import DataError
 from chatctl.text import one_line
 

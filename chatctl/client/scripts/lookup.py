@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from chatctl.client.access import Access
 from chatctl.client.complaint import complain
 from chatctl.client.connection import ChatClient
-from chatctl.client.render import View
-from chatctl.client.screen import choose_paint
+from chatctl.client.display.render import View
+from chatctl.client.display.screen import choose_paint
 from chatctl.client.since import Since
 from chatctl.client.visitor import visit
 from chatctl.errors import ChatError

@@ -20,7 +20,7 @@ from chatctl.names import fold
 from chatctl.text import one_line
 
 MAX_SERVERS = 100  # of which is known where one was
-SAVE_SECONDS = 10.0  # between two times at which it is written where one is
+SAVE_SECONDS = 3.0  # between two times at which it is written where one is
 
 
 def directory() -> Path:

@@ -17,7 +17,7 @@ from chatctl.client.complaint import complain
 from chatctl.client.connection import CONNECT_SECONDS, ChatClient
 from chatctl.client.events import Disconnected, Event, Reconnected
 from chatctl.client.lines import read_lines, read_text
-from chatctl.client.output import Output
+from chatctl.client.scripts.output import Output
 from chatctl.client.signals import Interrupted
 from chatctl.errors import ChatError, ConnectionFailed, NotInTime, Refused
 from chatctl.messages import Ack, Error, Notice
@@ -139,8 +139,8 @@ class Sending:
         self._goal = goal
         self._timeout = timeout
         self._output = Output([], as_json=True) if as_json else None
-        # By nonce the number of the line, if there are several: one thread adds, the main thread takes.
-        self._open: dict[str, int | None] = {}
+        self._posting = threading.Lock()  # a nonce is noted before its answer is looked at
+        self._open: dict[str, int | None] = {}  # by nonce the number of the line, if there are several
         self._waiting_since = 0.0  # for an ack
         self._read = self._posted = 0  # lines
         self._refused = False
@@ -188,11 +188,11 @@ class Sending:
                 # What is on its way must not grow with what is read.
                 if not self._client.wait_acked(IN_FLIGHT - len(part)):
                     return
-                self._post_together(part)
+                self._post_all(part)
 
-    def _post_together(self, part: list[tuple[int, str]]) -> None:
+    def _post_all(self, part: list[tuple[int, str]]) -> None:
         now = time.monotonic()
-        with self._client.together():
+        with self._posting:
             for number, line in part:
                 try:
                     self.post(line, number, now)
@@ -230,8 +230,9 @@ class Sending:
                 raise NotInTime(text) from None
             return True
         acks = [event for event in events if isinstance(event, Ack)]
-        for event in events:
-            self._see(event)
+        with self._posting:
+            for event in events:
+                self._see(event)
         if acks and self._output:
             self._output.show(acks)
         return bool(events)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from chatctl.client.places import Place, Places
-from chatctl.client.render import room_label
+from chatctl.client.display.render import room_label
+from chatctl.client.terminal.places import Place, Places
 from chatctl.text import one_line
 
 Fragments = list[tuple[str, str]]

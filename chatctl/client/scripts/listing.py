@@ -10,7 +10,7 @@ from msgspec import structs
 
 from chatctl.client.access import Access
 from chatctl.client.connection import ChatClient
-from chatctl.client.output import write
+from chatctl.client.scripts.output import write
 from chatctl.client.visitor import visit
 from chatctl.errors import NotInTime, Refused
 from chatctl.framing import encode
@@ -98,10 +98,10 @@ def _people(members: Members) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
 
-    from chatctl.client.look import Look
-    from chatctl.client.render import name_text, room_label
-    from chatctl.client.screen import settle
-    from chatctl.client.themes import palette
+    from chatctl.client.display.look import Look
+    from chatctl.client.display.render import name_text, room_label
+    from chatctl.client.display.screen import settle
+    from chatctl.client.display.themes import palette
 
     colours = palette(settle(Look(), terminal=True).theme)
     where = "on the server" if members.room is None else f"in {room_label(members.room)}"
@@ -120,7 +120,7 @@ def _rooms(rooms: Rooms) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from chatctl.client.render import room_label
+    from chatctl.client.display.render import room_label
 
     table = Table("room", "people", "topic", box=SIMPLE_HEAD)
     table.columns[1].justify = "right"

@@ -13,10 +13,10 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from chatctl.client import terminal_codes
-from chatctl.client.look import Look
-from chatctl.client.render import View
-from chatctl.client.screen import TerminalPainter, rich_manner, speak_any_encoding
+from chatctl.client.display import codes
+from chatctl.client.display.look import Look
+from chatctl.client.display.render import View
+from chatctl.client.display.screen import TerminalPainter, rich_manner, speak_any_encoding
 from chatctl.messages import Frame
 
 
@@ -37,7 +37,7 @@ class Canvas:
     def __init__(self, look: Callable[[], Look]) -> None:
         speak_any_encoding()
         self.output = _make_output()
-        self.abilities = terminal_codes.abilities(os.environ.get("TERM", ""), os.environ)
+        self.abilities = codes.abilities(os.environ.get("TERM", ""), os.environ)
         links = self.abilities.links
         self._paint = TerminalPainter(lambda: self.columns, lambda: rich_manner(look(), links=links))
 
@@ -53,12 +53,12 @@ class Canvas:
         self.output.write_raw("\r")
         self.output.erase_end_of_line()
         if self.abilities.titles:
-            self.tell(terminal_codes.KEEP_TITLE)
+            self.tell(codes.KEEP_TITLE)
         try:
             yield
         finally:
             if self.abilities.titles:
-                self.tell(terminal_codes.RESTORE_TITLE)
+                self.tell(codes.RESTORE_TITLE)
 
     def draw(self, frame: Frame, view: View) -> str:
         """Returns what `write` is to write of a frame."""
@@ -92,7 +92,7 @@ class Canvas:
 
     def _resized(self) -> None:
         columns = self.columns
-        above = self._rows_above(columns) if terminal_codes.wraps_anew(os.environ) else 0
+        above = self._rows_above(columns) if codes.wraps_anew(os.environ) else 0
         self.app.renderer.erase()
         self.output.cursor_up(above)
         self.output.erase_down()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from chatctl.client.literals import gaps, literals
+from chatctl.client.display.literals import gaps, literals
 from chatctl.text import visible
 
 MAX_COMPLETIONS = 20

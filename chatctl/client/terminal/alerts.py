@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chatctl.client import terminal_codes
-from chatctl.client.look import Bell, Look, Notify
-from chatctl.client.places import Places
-from chatctl.client.render import room_label
+from chatctl.client.display import codes
+from chatctl.client.display.look import Bell, Look, Notify
+from chatctl.client.display.render import room_label
+from chatctl.client.terminal.places import Places
 from chatctl.messages import Frame, Msg, Told
 
 QUIET_SECONDS = 1.0  # between two calls
@@ -18,7 +18,7 @@ class Alerts:
         abilities: what the terminal understands.
     """
 
-    def __init__(self, abilities: terminal_codes.Abilities) -> None:
+    def __init__(self, abilities: codes.Abilities) -> None:
         self._abilities = abilities
         self._rings = False
         self._news: tuple[str, str] | None = None  # who calls, and what they said
@@ -48,11 +48,11 @@ class Alerts:
         """
         if not (self._rings or self._news) or now - self._called_at < QUIET_SECONDS:
             return ""
-        codes = terminal_codes.RING if self._rings else ""
+        written = codes.RING if self._rings else ""
         if self._news and look.notify != Notify.off and self._abilities.notifications:
-            codes += terminal_codes.notification(look.notify, *self._news)
+            written += codes.notification(look.notify, *self._news)
         self._rings, self._news, self._called_at = False, None, now
-        return codes
+        return written
 
     def title(self, look: Look, places: Places) -> str:
         """Returns what sets the terminal's title, if it is to change."""
@@ -62,7 +62,7 @@ class Alerts:
         if title == self._title:
             return ""
         self._title = title
-        return terminal_codes.title(title)
+        return codes.title(title)
 
 
 def _title(places: Places) -> str:

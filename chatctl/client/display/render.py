@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from rich.text import Text
 
-from chatctl.client.entry import Entry, styled
-from chatctl.client.look import Timestamp
-from chatctl.client.markup import markup, mentions
-from chatctl.client.shown import Failed, Heading, SinceYouLeft, ToldTo
-from chatctl.client.themes import Palette
+from chatctl.client.display.entry import Entry, styled
+from chatctl.client.display.look import Timestamp
+from chatctl.client.display.markup import markup, mentions
+from chatctl.client.display.shown import Failed, Heading, SinceYouLeft, ToldTo
+from chatctl.client.display.themes import Palette
 from chatctl.messages import (
     Away,
     Error,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from chatctl.client.look import Notify
+from chatctl.client.display.look import Notify
 from chatctl.text import one_line
 
 RING = "\a"

@@ -21,13 +21,13 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.styles import BaseStyle, DynamicStyle, Style
 
 from chatctl import commands
-from chatctl.client import keys, prompt
-from chatctl.client.alerts import Alerts
-from chatctl.client.canvas import Canvas
-from chatctl.client.conversation import Conversation, exported
+from chatctl.client.display.themes import palette, prompt_styles
 from chatctl.client.events import Disconnected, Event
-from chatctl.client.themes import palette, prompt_styles
-from chatctl.client.typed import Typed
+from chatctl.client.terminal import keys, prompt
+from chatctl.client.terminal.alerts import Alerts
+from chatctl.client.terminal.canvas import Canvas
+from chatctl.client.terminal.conversation import Conversation, exported
+from chatctl.client.terminal.typed import Typed
 from chatctl.commands import UsageError
 from chatctl.errors import ChatError, ConnectionFailed, DataError, Refused
 from chatctl.messages import Ack, Error, Frame, Notice
@@ -276,7 +276,7 @@ class Interactive:
                 self._show(self._conversation.perform(action))
 
     async def _export(self, room: str, path: Path) -> None:
-        from chatctl.client.exporting import export_room
+        from chatctl.client.terminal.exporting import export_room
 
         try:
             topic = self._conversation.topic(room)
@@ -318,6 +318,6 @@ class Interactive:
 
 
 def _emoji(word: str) -> list[str]:
-    from chatctl.client.emoji import complete_emoji
+    from chatctl.client.display.emoji import complete_emoji
 
     return complete_emoji(word)

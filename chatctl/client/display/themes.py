@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from rich.style import Style
 
-from chatctl.client.look import Theme
+from chatctl.client.display.look import Theme
 from chatctl.names import fold
 
 

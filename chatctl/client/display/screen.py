@@ -14,12 +14,12 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.text import Text
 
-from chatctl.client.entry import Entry
-from chatctl.client.look import Look, Theme, Timestamp
-from chatctl.client.render import Manner, View, day_of, entry, separator
-from chatctl.client.shown import ToldTo
-from chatctl.client.terminal_codes import abilities
-from chatctl.client.themes import palette
+from chatctl.client.display.codes import abilities
+from chatctl.client.display.entry import Entry
+from chatctl.client.display.look import Look, Theme, Timestamp
+from chatctl.client.display.render import Manner, View, day_of, entry, separator
+from chatctl.client.display.shown import ToldTo
+from chatctl.client.display.themes import palette
 from chatctl.messages import Frame, Msg, Told
 
 Paint = Callable[[Frame, View], str]

@@ -9,11 +9,11 @@ from pathlib import Path
 from chatctl.client.access import Access
 from chatctl.client.coming_in import come_in
 from chatctl.client.complaint import complain
-from chatctl.client.following import Follower, Start
-from chatctl.client.output import Output
+from chatctl.client.scripts.following import Follower, Start
+from chatctl.client.scripts.output import Output
+from chatctl.client.scripts.state_file import StateFile
 from chatctl.client.signals import Interrupted
 from chatctl.client.since import Since
-from chatctl.client.state_file import StateFile
 from chatctl.messages import MAX_BACKLOG, Gap, Msg
 
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
@@ -50,7 +50,7 @@ def handle_all(
     access: Access, rooms: Sequence[str], start: Start, state: Path | None, command: Sequence[str]
 ) -> int:
     """Runs `command`, which can be found, for each message; as `print_all`."""
-    from chatctl.client.handler import Handler
+    from chatctl.client.scripts.handler import Handler
 
     handler = Handler(command)
     with _following(access, rooms, start, state) as (follower, _):

@@ -6,8 +6,8 @@ import re
 
 from chatctl.client.access import Access
 from chatctl.client.coming_in import come_in
-from chatctl.client.following import Follower, Message, Start
-from chatctl.client.output import Output
+from chatctl.client.scripts.following import Follower, Message, Start
+from chatctl.client.scripts.output import Output
 from chatctl.client.signals import within
 from chatctl.errors import NotInTime
 from chatctl.messages import MAX_BACKLOG, Gap

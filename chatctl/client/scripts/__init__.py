@@ -1,0 +1,1 @@
+"""The chat for scripts: commands that say, follow, wait and ask."""

@@ -1,0 +1,1 @@
+"""The chat for a person: on a terminal, or between pipes."""
