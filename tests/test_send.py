@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import pty
+import queue
 import re
 import signal
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chatctl.messages import MAX_CLIENT_FRAME
+from chatctl.client.scripts.sending import Goal, Sending, words
+from chatctl.messages import MAX_CLIENT_FRAME, Ack, Error
 from chatctl.text import MAX_TEXT
 from tests.helpers import SECONDS, RunningServer, fixed_port, fresh, running_server, wait_for
 from tests.shell import run, running
@@ -245,6 +248,59 @@ def test_a_reader_of_acks_that_has_enough_ends_it_quietly(server: RunningServer)
     done = run(server, line, CHATCTL_ROOM=fresh("room"))
     assert done.stdout.startswith('{"t":"ack"')
     assert done.stderr == "141\n"
+
+
+# Haste
+
+
+class Hasty:
+    """A client whose server answers a post before `submit` returns, and whose user looks at that at once.
+
+    Attributes:
+        submitted: what was posted.
+    """
+
+    def __init__(self) -> None:
+        self.submitted: list[str] = []
+        self.unacked: dict[str, str] = {}
+        self._events: queue.SimpleQueue[list[Ack | Error]] = queue.SimpleQueue()
+        self._taken, self._closed = threading.Event(), threading.Event()
+
+    def submit(self, text: str, _room: str, *, to: str | None) -> str:
+        assert to is None
+        self.submitted.append(text)
+        self._taken.clear()
+        refusal = Error(code="bad-text", text="no", nonce=text)
+        self._events.put([refusal if text == "b" else Ack(nonce=text, at=1)])
+        self._taken.wait(SECONDS)
+        self._closed.wait(0.1)  # for which it is too early
+        return text
+
+    def receive(self, _timeout: float | None) -> list[Ack | Error]:
+        events = self._events.get(timeout=SECONDS)
+        self._taken.set()
+        return events
+
+    def wait_acked(self, _left: int = 0) -> bool:
+        return True
+
+    def leave(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._events.put([])
+
+
+def test_an_answer_may_come_very_soon(capsys: pytest.CaptureFixture[str]) -> None:
+    client: Any = Hasty()
+    sending = Sending(client, Goal("lobby"), None, as_json=False)
+    thread = threading.Thread(target=sending.post_lines, args=(words(["a\nb\nc"]),))
+    thread.start()
+    assert sending.follow() == 4
+    thread.join(SECONDS)
+    assert client.submitted == ["a", "b", "c"]
+    assert capsys.readouterr().err == "chatctl: line 2: no\n"
 
 
 # Lost lines

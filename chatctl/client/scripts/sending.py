@@ -263,8 +263,10 @@ class Sending:
 
     def _settle(self, nonce: str) -> int | None:
         """Notes that something was acked or refused; returns the number of its line."""
-        number = self._open.pop(nonce, None)
+        if nonce not in self._open:
+            return None
         self._waiting_since = time.monotonic()
+        number = self._open.pop(nonce)
         if number is None:
             self._end()
         return number
