@@ -272,8 +272,8 @@ class Hasty:
         self._taken.clear()
         refusal = Error(code="bad-text", text="no", nonce=text)
         self._events.put([refusal if text == "b" else Ack(nonce=text, at=1)])
-        self._taken.wait(SECONDS)
-        self._closed.wait(0.1)  # for which it is too early
+        self._taken.wait(0.1)  # Not longer: it need not be taken before all were submitted.
+        self._closed.wait(0.1)  # It is too early for that.
         return text
 
     def receive(self, _timeout: float | None) -> list[Ack | Error]:
