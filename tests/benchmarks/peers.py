@@ -153,7 +153,7 @@ def started(command: list[str], *, announces: bool) -> Iterator[subprocess.Popen
     output = subprocess.PIPE if announces else subprocess.DEVNULL
     with ExitStack() as stack:
         with held_back():
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, env=_environment())
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, env=environment())
             stack.callback(_stop, process)
         yield process
 
@@ -173,9 +173,13 @@ def announced(process: subprocess.Popen[bytes]) -> tuple[str, int]:
     return host, int(port)
 
 
-def _environment() -> dict[str, str]:
-    """Returns the environment without what would change chatctl's options."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("CHATCTL_")}
+def environment() -> dict[str, str]:
+    """Returns the environment without what would change chatctl's options.
+
+    Python keeps what it compiled, as it does for what is installed.
+    """
+    dropped = ("CHATCTL_", "PYTHONDONTWRITEBYTECODE")
+    return {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
 
 
 def _free_port() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.peers import announced, started
+from tests.benchmarks.peers import announced, environment, started
 
 LINES = 100_000
 ROOM = "log"
@@ -71,15 +70,10 @@ def _timed(action: Callable[[], None]) -> float:
     return time.perf_counter() - begun
 
 
-def _environment() -> dict[str, str]:
-    """Returns the environment, in which Python keeps what it compiled, as it does for what is installed."""
-    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-
-
 def _run(command: list[str]) -> None:
     quiet = subprocess.DEVNULL
     try:
-        subprocess.run(command, env=_environment(), stdin=quiet, stdout=quiet, check=True)
+        subprocess.run(command, env=environment(), stdin=quiet, stdout=quiet, check=True)
     except subprocess.CalledProcessError as error:
         raise RuntimeError(str(error)) from None
 
@@ -91,7 +85,7 @@ def _follow(command: list[str], lines: int) -> None:
         RuntimeError: there are fewer.
     """
     quiet, pipe = subprocess.DEVNULL, subprocess.PIPE
-    with subprocess.Popen(command, env=_environment(), stdin=quiet, stdout=pipe) as process:
+    with subprocess.Popen(command, env=environment(), stdin=quiet, stdout=pipe) as process:
         assert process.stdout is not None
         read = sum(1 for _ in zip(range(lines), process.stdout, strict=False))
         process.terminate()
