@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import shlex
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -109,6 +113,22 @@ def running(server: RunningServer | str, line: str, cwd: Path, **env: str) -> It
         raise
     finally:
         job.close()
+
+
+def on_a_terminal(server: RunningServer, line: str) -> bytes:
+    """Runs a line of shell in a terminal of 80 columns, to its end; returns what it prints there."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    env = shell_environment(server, TERM="xterm-256color")
+    shown = b""
+    with subprocess.Popen(["/bin/sh", "-c", line], env=env, stdin=slave, stdout=slave) as process:
+        os.close(slave)
+        with suppress(OSError):  # which is the end of what a terminal shows
+            while data := os.read(master, 1 << 16):
+                shown += data
+    os.close(master)
+    assert process.returncode == 0
+    return shown
 
 
 def is_there(server: RunningServer, room: str, name: str = "eve") -> bool:

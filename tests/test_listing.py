@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import select
-import subprocess
 from collections.abc import Iterator
 
 import pyte
 import pytest
 
 from tests.helpers import RunningServer, running_server
-from tests.shell import run, shell_environment
+from tests.shell import on_a_terminal, run
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +29,8 @@ def server() -> Iterator[RunningServer]:
 
 def lines_on_a_terminal(server: RunningServer, line: str) -> list[str]:
     """Returns what a terminal shows of what a command prints."""
-    master, slave = pty.openpty()
     screen = pyte.Screen(80, 24)
-    stream = pyte.ByteStream(screen)
-    env = shell_environment(server, TERM="xterm-256color")
-    with subprocess.Popen(["/bin/sh", "-c", line], env=env, stdin=slave, stdout=slave) as process:
-        ended = False
-        while not ended or select.select([master], [], [], 0)[0]:
-            ended = process.poll() is not None
-            if select.select([master], [], [], 0.05)[0]:
-                stream.feed(os.read(master, 1 << 16))
-    os.close(master)
-    os.close(slave)
-    assert process.returncode == 0
+    pyte.ByteStream(screen).feed(on_a_terminal(server, line))
     return [text for line in screen.display if (text := line.rstrip())]
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import pty
+import queue
 import re
 import signal
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chatctl.messages import MAX_CLIENT_FRAME
+from chatctl.client.scripts.sending import Goal, Sending, words
+from chatctl.messages import MAX_CLIENT_FRAME, Ack, Error
 from chatctl.text import MAX_TEXT
 from tests.helpers import SECONDS, RunningServer, fixed_port, fresh, running_server, wait_for
 from tests.shell import run, running
@@ -114,6 +117,13 @@ def test_lines_that_are_refused_are_told_and_the_rest_is_said(server: RunningSer
     assert said(server, room) == ["a", "c"]
 
 
+def test_what_is_told_is_never_taken_for_data(server: RunningServer) -> None:
+    line = "printf 'a\\033\\nb\\n' | chatctl send --split lines --json 2>&-"
+    done = run(server, line, CHATCTL_ROOM=fresh("room"))
+    assert done.returncode == 4
+    assert [json.loads(ack)["t"] for ack in done.stdout.splitlines()] == ["ack"]
+
+
 def test_lines_for_somebody_who_is_not_there_are_refused_by_the_server(server: RunningServer) -> None:
     done = run(server, "printf 'a\nb\n' | chatctl send --split lines --to nobody-here")
     assert done.returncode == 4
@@ -152,15 +162,16 @@ def test_nobody_is_asked_to_type_it() -> None:
 
 
 class Silent:
-    """Welcomes one client, and says nothing more; for a ``with`` statement.
+    """Welcomes one client, and says nothing more but for `words`; for a ``with`` statement.
 
     Attributes:
         address: to connect to.
         heard: what the client sent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, words: bytes = b"") -> None:
         self.heard = b""
+        self._words = words
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -193,7 +204,7 @@ class Silent:
         welcome = {"t": "welcome", "v": 1, "name": "eve", "server": "x", "session": "s", "limits": limits}
         sock, _ = self._listener.accept()
         with sock:
-            sock.sendall(json.dumps(welcome).encode() + b"\n")
+            sock.sendall(json.dumps(welcome).encode() + b"\n" + self._words)
             while data := sock.recv(1 << 16):
                 self.heard += data
 
@@ -206,6 +217,13 @@ def test_one_message_that_is_not_acked_in_time() -> None:
         done = run(silent.address, "chatctl send hello --timeout 0.5")
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr == f"chatctl: messages: 1 perhaps not delivered\n{NOT_ACKED}"
+
+
+def test_what_a_server_says_cannot_act_on_a_terminal() -> None:
+    with Silent(b'{"t":"error","code":"x","text":"no\\u001b[2J\\nchatctl: fine"}\n') as silent:
+        done = run(silent.address, "chatctl send hello")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.endswith("chatctl: no\\x1b[2J\\nchatctl: fine\n")
 
 
 def test_lines_that_are_not_acked_in_time(tmp_path: Path) -> None:
@@ -230,6 +248,59 @@ def test_a_reader_of_acks_that_has_enough_ends_it_quietly(server: RunningServer)
     done = run(server, line, CHATCTL_ROOM=fresh("room"))
     assert done.stdout.startswith('{"t":"ack"')
     assert done.stderr == "141\n"
+
+
+# Haste
+
+
+class Hasty:
+    """A client whose server answers a post before `submit` returns, and whose user looks at that at once.
+
+    Attributes:
+        submitted: what was posted.
+    """
+
+    def __init__(self) -> None:
+        self.submitted: list[str] = []
+        self.unacked: dict[str, str] = {}
+        self._events: queue.SimpleQueue[list[Ack | Error]] = queue.SimpleQueue()
+        self._taken, self._closed = threading.Event(), threading.Event()
+
+    def submit(self, text: str, _room: str, *, to: str | None) -> str:
+        assert to is None
+        self.submitted.append(text)
+        self._taken.clear()
+        refusal = Error(code="bad-text", text="no", nonce=text)
+        self._events.put([refusal if text == "b" else Ack(nonce=text, at=1)])
+        self._taken.wait(0.1)  # Not longer: it need not be taken before all were submitted.
+        self._closed.wait(0.1)  # It is too early for that.
+        return text
+
+    def receive(self, _timeout: float | None) -> list[Ack | Error]:
+        events = self._events.get(timeout=SECONDS)
+        self._taken.set()
+        return events
+
+    def wait_acked(self, _left: int = 0) -> bool:
+        return True
+
+    def leave(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._events.put([])
+
+
+def test_an_answer_may_come_very_soon(capsys: pytest.CaptureFixture[str]) -> None:
+    client: Any = Hasty()
+    sending = Sending(client, Goal("lobby"), None, as_json=False)
+    thread = threading.Thread(target=sending.post_lines, args=(words(["a\nb\nc"]),))
+    thread.start()
+    assert sending.follow() == 4
+    thread.join(SECONDS)
+    assert client.submitted == ["a", "b", "c"]
+    assert capsys.readouterr().err == "chatctl: line 2: no\n"
 
 
 # Lost lines

@@ -64,7 +64,9 @@ NO_IMPORTS: dict[str, set[str]] = {
         WORLD,
     ),
     **dict.fromkeys(["client.display.emoji", "client.display.codes"], WORLD),
-    **dict.fromkeys(["client.since", "client.settings.known", "client.settings.lines"], WORLD),
+    **dict.fromkeys(
+        ["client.lines", "client.since", "client.settings.known", "client.settings.lines"], WORLD
+    ),
     **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
 }
 MAY_EXIT = {"cli", "__main__"}

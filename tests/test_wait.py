@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import RunningServer, fixed_port, fresh, running_server, wait_for
-from tests.shell import is_there, run, running
+from tests.shell import is_there, on_a_terminal, run, running
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,13 @@ def test_what_was_said_already_counts_with_since(server: RunningServer) -> None:
     done = run(server, f"{wait} --since 1h; echo $?; {wait} --since 2")
     first, code, second = done.stdout.splitlines()
     assert (first.split("  ", 1)[1], code, second.split("  ", 1)[1]) == ("eve: b1", "0", "eve: b2")
+
+
+def test_it_is_shown_in_colours_on_a_terminal(server: RunningServer) -> None:
+    run(server, "chatctl send --room colours red")
+    shown = on_a_terminal(server, "chatctl wait --room colours --since 0 --match red")
+    assert b"\x1b[38;5;" in shown
+    assert b"red\r\n" in shown
 
 
 def test_nothing_matches_in_time(server: RunningServer) -> None:

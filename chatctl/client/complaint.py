@@ -9,4 +9,5 @@ from chatctl.text import one_line
 
 def complain(text: str) -> None:
     """Tells in one line, on standard error, what was not done, or what happened meanwhile."""
-    print(f"chatctl: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log
+    if sys.stderr is not None:  # `print` would take standard output for it.
+        print(f"chatctl: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log

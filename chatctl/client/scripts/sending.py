@@ -139,8 +139,8 @@ class Sending:
         self._goal = goal
         self._timeout = timeout
         self._output = Output([], as_json=True) if as_json else None
-        # By nonce the number of the line, if there are several: one thread adds, the main thread takes.
-        self._open: dict[str, int | None] = {}
+        self._posting = threading.Lock()  # a nonce is noted before its answer is looked at
+        self._open: dict[str, int | None] = {}  # by nonce the number of the line, if there are several
         self._waiting_since = 0.0  # for an ack
         self._read = self._posted = 0  # lines
         self._refused = False
@@ -192,12 +192,13 @@ class Sending:
 
     def _post_all(self, part: list[tuple[int, str]]) -> None:
         now = time.monotonic()
-        for number, line in part:
-            try:
-                self.post(line, number, now)
-            except Refused as refusal:
-                self._refuse(number, refusal)
-            self._posted += 1
+        with self._posting:
+            for number, line in part:
+                try:
+                    self.post(line, number, now)
+                except Refused as refusal:
+                    self._refuse(number, refusal)
+                self._posted += 1
 
     def _end(self) -> None:
         """Leaves without waiting for the answer: all that was to be said was acked or refused."""
@@ -229,8 +230,9 @@ class Sending:
                 raise NotInTime(text) from None
             return True
         acks = [event for event in events if isinstance(event, Ack)]
-        for event in events:
-            self._see(event)
+        with self._posting:
+            for event in events:
+                self._see(event)
         if acks and self._output:
             self._output.show(acks)
         return bool(events)
@@ -261,8 +263,10 @@ class Sending:
 
     def _settle(self, nonce: str) -> int | None:
         """Notes that something was acked or refused; returns the number of its line."""
-        number = self._open.pop(nonce, None)
+        if nonce not in self._open:
+            return None
         self._waiting_since = time.monotonic()
+        number = self._open.pop(nonce)
         if number is None:
             self._end()
         return number
