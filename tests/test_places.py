@@ -79,6 +79,15 @@ def test_a_room_entered_again_keeps_what_is_unread() -> None:
     assert counts(made, "dev") == (2, 0)
 
 
+def test_a_server_that_counts_anew() -> None:
+    made = places("lobby")
+    made.enter(state("dev", last=70))
+    made.note("dev", 71)
+    made.enter(state("dev", last=0))
+    made.note("dev", 1)
+    assert counts(made, "dev") == (2, 0)
+
+
 def test_who_is_there() -> None:
     made = places("lobby")
     made.enter(state("dev", "ann", "bob"))

@@ -110,6 +110,18 @@ def test_who_is_ignored_in_any_spelling(tmp_path: Path) -> None:
     assert Ignored(path).names() == ["ann"]
 
 
+def test_whoever_takes_another_name_stays_ignored(tmp_path: Path) -> None:
+    ignored = Ignored(tmp_path / "ignored")
+    ignored.add("troll")
+    ignored.follow("Troll", "Angel")
+    ignored.follow("bob", "rob")
+    assert "angel" in ignored
+    assert "rob" not in ignored
+    assert Ignored(tmp_path / "ignored").names() == ["troll"]
+    assert ignored.remove("troll")
+    assert "angel" not in ignored
+
+
 # What was typed
 
 

@@ -129,6 +129,9 @@ class Conversation:
                 yield from self._came_and_went(event)
             case History() | Found() if self._inquiries.answers(event):
                 yield from self._inquiries.shown(event, lambda msg: msg.name not in self._ignored)
+            case Renamed() if event.name in self._ignored:
+                self._ignored.follow(event.name, event.to)
+                self.places.rename(event)
             case Error(re=int(number)):
                 self._inquiries.forget(number)
                 yield event

@@ -158,7 +158,8 @@ class Interactive:
         if isinstance(event, Ack | Error) and event.nonce is not None:
             self._settled.add(event.nonce)
         for frame in self._conversation.receive(event):
-            self._alerts.hear(frame, self._conversation.weight(frame), self._conversation.look)
+            if frame is event:  # and not what was looked up
+                self._alerts.hear(frame, self._conversation.weight(frame), self._conversation.look)
             yield self._canvas.draw(frame, self._conversation.view)
 
     def _call(self) -> None:

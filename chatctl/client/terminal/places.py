@@ -82,6 +82,8 @@ class Places:
             if len(self._places) >= MAX_PLACES:
                 return None
             place = self._places[state.room] = Place(state.room, replayed=state.last)
+        elif state.last < place.newest:  # A server that kept nothing counts anew.
+            place.newest, place.replayed = 0, state.last
         place.topic = state.topic
         place.members = set(state.members[:MAX_MEMBERS])
         return place

@@ -127,9 +127,15 @@ class Ignored:
         self._path = path
         lines = read(path).decode(errors="replace").splitlines() if path else []
         self._names = {fold(name): name for name in map(str.strip, lines) if name}
+        self._renamed: set[str] = set()  # what they are called by now, folded
 
     def __contains__(self, name: str) -> bool:
-        return bool(self._names) and fold(name) in self._names
+        return bool(self._names) and (fold(name) in self._names or fold(name) in self._renamed)
+
+    def follow(self, name: str, new: str) -> None:
+        """Notes that `name` is called `new`, if they are ignored; for this run only."""
+        if name in self:
+            self._renamed.add(fold(new))
 
     def names(self) -> list[str]:
         """Returns their names, as they were typed."""
@@ -150,6 +156,7 @@ class Ignored:
         Raises:
             DataError: as `add`.
         """
+        self._renamed.clear()
         if self._names.pop(fold(name), None) is None:
             return False
         self._save()
