@@ -84,6 +84,8 @@ def breaks(text: str, width: int, others: int) -> list[int]:
         width: of the first line, in columns.
         others: of the other lines.
     """
+    if cell_len(text) <= width:
+        return []
     found: list[int] = []
     used = 0
     for word in _WORD.finditer(text):
