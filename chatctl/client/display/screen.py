@@ -24,6 +24,8 @@ from chatctl.messages import Frame, Msg, Told
 
 Paint = Callable[[Frame, View], str]
 
+USUAL_WIDTH = 80  # columns, where a terminal does not tell
+
 
 class Days:
     """When the day changes between what is shown, where the times alone do not tell it."""
@@ -87,7 +89,7 @@ class TerminalPainter:
         if shown is None:
             return ""
         day = self._days.turned(event, manner)
-        width = max(self._columns(), 1)
+        width = self._columns() or USUAL_WIDTH
         lines = [line for part in (day, shown) if part for line in part.lines(width)]
         return "".join(f"{self._draw(line)}\n" for line in lines)
 
