@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from wcwidth import wcswidth, wcwidth
 
 from chatctl.client.display.look import Look, Theme, Timestamp
 from chatctl.client.display.render import Manner, View, ago, entry, span
@@ -189,6 +190,25 @@ def test_wide_characters_are_wrapped_by_their_width() -> None:
     assert drawn(msg("日本語" * 6), width=30) == [
         "22:13  bob: 日本語日本語日本語",
         "       日本語日本語日本語",
+    ]
+
+
+@pytest.mark.parametrize(
+    "emoji", ["\U0001f44d\U0001f3fd", "\u2764\ufe0f", "\U0001f1e9\U0001f1ea", "\U0001f469\u200d\U0001f467"]
+)
+def test_no_terminal_wraps_emoji_by_itself(emoji: str) -> None:
+    shown = entry(msg(f"{emoji * 40} 22:13  ann: I owe bob 10"), ANN, TIME)
+    assert shown
+    for line in shown.lines(30):
+        # Some terminals show each part of an emoji, others make all of it wide.
+        assert sum(max(wcwidth(character), 0) for character in line.plain) <= 30
+        assert wcswidth(line.plain) <= 30
+
+
+def test_the_colour_of_an_emoji_stays_with_it() -> None:
+    lines = drawn(msg("\U0001f44d\U0001f3fd" * 9), width=29)
+    assert [line.strip().removeprefix("22:13  bob: ") for line in lines] == [
+        "\U0001f44d\U0001f3fd" * n for n in (4, 5)
     ]
 
 
