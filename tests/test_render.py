@@ -14,7 +14,16 @@ from rich.console import Console
 from wcwidth import wcswidth, wcwidth
 
 from chatctl.client.display.look import Look, Theme, Timestamp
-from chatctl.client.display.render import Manner, View, ago, entry, span
+from chatctl.client.display.render import (
+    LINES_SHOWN,
+    MEMBERS_SHOWN,
+    ROOMS_SHOWN,
+    Manner,
+    View,
+    ago,
+    entry,
+    span,
+)
 from chatctl.client.display.screen import PlainPainter, TerminalPainter, rich_manner, settle
 from chatctl.client.display.shown import Failed, Heading, SinceYouLeft, ToldTo
 from chatctl.client.display.themes import palette
@@ -160,6 +169,16 @@ def test_some_events_show_nothing(event: Frame) -> None:
 def test_rooms_are_a_list() -> None:
     rooms = Rooms([RoomLine("lobby", 3, "cats", 7), RoomLine("dev", 1, "", 0)])
     assert paint_plain(rooms, ANN).splitlines() == ["— #lobby (3) — cats", "— #dev (1)"]
+
+
+def test_what_would_take_long_to_draw_is_cut() -> None:
+    rooms = drawn(Rooms([RoomLine("dev", 1, "", 0)] * (ROOMS_SHOWN + 2)))
+    assert len(rooms) == ROOMS_SHOWN + 1
+    assert rooms[-1] == "  … and 2 more; `chatctl rooms` shows all"
+    names = drawn(Members(names=["bob"] * (MEMBERS_SHOWN + 1), count=MEMBERS_SHOWN + 2))
+    assert "".join(names).count("bob") == MEMBERS_SHOWN
+    assert " ".join(names).endswith("and 2 more")
+    assert drawn(Notice("x\n" * LINES_SHOWN + "y"))[-1] == "  … and 1 lines more"
 
 
 def test_a_long_list_of_names_is_cut() -> None:
