@@ -109,3 +109,6 @@ def test_no_server_makes_them_grow_for_ever(more: int) -> None:
     assert len(made.members) == MAX_MEMBERS
     made.enter(state("room0", *(f"a{number}" for number in range(MAX_MEMBERS + more))))
     assert len(made.members) == MAX_MEMBERS
+    made.presence(Presence(room="room1", joined=["eve"], left=[], count=1))
+    made.enter(state("room2", "eve"))
+    assert "eve" not in made.members

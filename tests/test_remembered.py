@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chatctl.client.terminal.remembered import MAX_SERVERS, SAVE_SECONDS, Ignored, LastSeen, Spot
+from chatctl.client.terminal.remembered import MAX_ROOMS, MAX_SERVERS, SAVE_SECONDS, Ignored, LastSeen, Spot
 from chatctl.client.terminal.typed import MAX_KEPT, Typed
 from chatctl.errors import DataError
 
@@ -61,6 +61,44 @@ def test_servers_of_long_ago_are_forgotten(tmp_path: Path) -> None:
     assert len(kept) == MAX_SERVERS
     assert "a:2" not in kept
     assert f"a:{MAX_SERVERS + 2}" in kept
+
+
+def test_rooms_of_long_ago_are_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "seen.json"
+    for number in range(2):
+        seen = LastSeen(path, "a:1")
+        for room in ["lobby", *(f"room-{number}-{n}" for n in range(MAX_ROOMS - 1))]:
+            seen.note(room, Spot(1, 1))
+        seen.save(now=True)
+    kept = json.loads(path.read_text())["a:1"]
+    assert len(kept) == MAX_ROOMS
+    assert {"lobby", f"room-1-{MAX_ROOMS - 2}"} <= kept.keys()
+    assert "room-0-0" not in kept
+
+
+def test_where_one_was_in_this_run_counts_too(tmp_path: Path) -> None:
+    seen = LastSeen(tmp_path / "seen.json", "a:1")
+    seen.note("lobby", Spot(7, 70))
+    seen.save(now=True)
+    assert seen.get("lobby") == Spot(7, 70)
+
+
+def test_what_cannot_be_written_is_told_once_and_kept_for_later(tmp_path: Path) -> None:
+    path = tmp_path / "seen.json"
+    path.mkdir()
+    seen = LastSeen(path, "a:1")
+    seen.note("lobby", Spot(1, 1))
+    with pytest.raises(DataError):
+        seen.save(now=True)
+    seen.save(now=True)
+    path.rmdir()
+    seen.save(now=True)
+    assert LastSeen(path, "a:1").get("lobby") == Spot(1, 1)
+    path.unlink()
+    path.mkdir()
+    seen.note("lobby", Spot(2, 2))
+    with pytest.raises(DataError):
+        seen.save(now=True)
 
 
 @pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b'{"a:1": {"lobby": "x"}}', b"\xff"])

@@ -11,9 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from wcwidth import wcswidth, wcwidth
 
 from chatctl.client.display.look import Look, Theme, Timestamp
-from chatctl.client.display.render import Manner, View, ago, entry, span
+from chatctl.client.display.render import (
+    LINES_SHOWN,
+    MEMBERS_SHOWN,
+    ROOMS_SHOWN,
+    Manner,
+    View,
+    ago,
+    entry,
+    span,
+)
 from chatctl.client.display.screen import PlainPainter, TerminalPainter, rich_manner, settle
 from chatctl.client.display.shown import Failed, Heading, SinceYouLeft, ToldTo
 from chatctl.client.display.themes import palette
@@ -161,6 +171,16 @@ def test_rooms_are_a_list() -> None:
     assert paint_plain(rooms, ANN).splitlines() == ["— #lobby (3) — cats", "— #dev (1)"]
 
 
+def test_what_would_take_long_to_draw_is_cut() -> None:
+    rooms = drawn(Rooms([RoomLine("dev", 1, "", 0)] * (ROOMS_SHOWN + 2)))
+    assert len(rooms) == ROOMS_SHOWN + 1
+    assert rooms[-1] == "  … and 2 more; `chatctl rooms` shows all"
+    names = drawn(Members(names=["bob"] * (MEMBERS_SHOWN + 1), count=MEMBERS_SHOWN + 2))
+    assert "".join(names).count("bob") == MEMBERS_SHOWN
+    assert " ".join(names).endswith("and 2 more")
+    assert drawn(Notice("x\n" * LINES_SHOWN + "y"))[-1] == "  … and 1 lines more"
+
+
 def test_a_long_list_of_names_is_cut() -> None:
     names = [f"guest{number}" for number in range(100)]
     assert paint_plain(presence(names, []), ANN).endswith("guest10, guest11 and 88 more joined\n")
@@ -189,6 +209,25 @@ def test_wide_characters_are_wrapped_by_their_width() -> None:
     assert drawn(msg("日本語" * 6), width=30) == [
         "22:13  bob: 日本語日本語日本語",
         "       日本語日本語日本語",
+    ]
+
+
+@pytest.mark.parametrize(
+    "emoji", ["\U0001f44d\U0001f3fd", "\u2764\ufe0f", "\U0001f1e9\U0001f1ea", "\U0001f469\u200d\U0001f467"]
+)
+def test_no_terminal_wraps_emoji_by_itself(emoji: str) -> None:
+    shown = entry(msg(f"{emoji * 40} 22:13  ann: I owe bob 10"), ANN, TIME)
+    assert shown
+    for line in shown.lines(30):
+        # Some terminals show each part of an emoji, others make all of it wide.
+        assert sum(max(wcwidth(character), 0) for character in line.plain) <= 30
+        assert wcswidth(line.plain) <= 30
+
+
+def test_the_colour_of_an_emoji_stays_with_it() -> None:
+    lines = drawn(msg("\U0001f44d\U0001f3fd" * 9), width=29)
+    assert [line.strip().removeprefix("22:13  bob: ") for line in lines] == [
+        "\U0001f44d\U0001f3fd" * n for n in (4, 5)
     ]
 
 

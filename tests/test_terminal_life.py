@@ -59,6 +59,29 @@ def test_one_room_is_in_focus_and_the_prompt_counts_the_others(server: RunningSe
         ann.expect("! you are not in #nowhere; /join nowhere enters it", "#lobby> /focus nowhere")
 
 
+def test_no_number_of_a_room_is_too_long(server: RunningServer) -> None:
+    with Window(server, "ann") as ann:
+        ann.expect("— in #lobby, nobody else is here", "#lobby>")
+        ann.type(paste("/focus " + "9" * 5000) + "\r")
+        ann.expect_somewhere("! a room has 1 to 48 characters")
+        ann.type(CTRL_U)
+        ann.enter("/focus 999999999999")
+        ann.expect_somewhere("! you are not in #999999999999; /join 999999999999 enters it")
+
+
+def test_a_room_that_was_left_while_there_was_no_line_is_gone(tmp_path: Path) -> None:
+    args = ("--port", str(fixed_port()), "--data", str(tmp_path / "data"))
+    with running_server(*args) as server, Window(server, "ann") as ann:
+        ann.enter("/join dev")
+        ann.expect("— in #dev, nobody else is here", "#dev>")
+        server.kill()
+        wait_for(lambda: "reconnecting" in ann.lines()[-1], "the loss is seen")
+        ann.enter("/part")
+        with running_server(*args):
+            ann.expect_somewhere("— you left #dev")
+            wait_for(lambda: ann.lines()[-1] == "#lobby>", "one talks in the room that is left")
+
+
 # People
 
 
@@ -132,6 +155,22 @@ def test_the_client_that_is_killed_knows_where_it_was(server: RunningServer) -> 
         state = Path(os.environ["XDG_STATE_HOME"], "chatctl", "seen.json")
         wait_for(state.exists, "where one is is kept")
         assert stat.S_IMODE(state.stat().st_mode) == 0o600
+
+
+def test_what_was_said_since_one_parted(server: RunningServer) -> None:
+    with server.client("bob", rooms={"dev": None}) as bob, Window(server, "ann") as ann:
+        ann.enter("/join dev")
+        ann.expect("— in #dev with 1 other: bob", "#dev>")
+        bob.say("before", room="dev")
+        ann.expect("HH:MM  bob: before", "#dev>")
+        ann.enter("/part")
+        ann.expect("— you left #dev", "#lobby>")
+        bob.say("after", room="dev")
+        ann.enter("/join dev")
+        ann.expect("HH:MM  bob: after", "#dev>")
+        assert re.search(
+            r"── since you left #dev .*: 1 message ──\nHH:MM  bob: after", "\n".join(ann.lines())
+        )
 
 
 def test_times_can_be_changed(server: RunningServer) -> None:
@@ -411,6 +450,31 @@ def test_plain_lines_for_a_screen_reader(server: RunningServer) -> None:
         assert bob.texts(1) == ["waves"]
         ann.expect("— 2 in #lobby: bob, ann")
         assert "ann: hi" not in ann.text()
+        ann.type("exit\n")
+        assert ann.end() == 0
+        assert b"\x1b" not in ann.sent
+
+
+def test_plain_lines_know_what_was_said_since_one_left(server: RunningServer) -> None:
+    with server.client("bob") as bob:
+        bob.say("before")
+        for _ in range(2):
+            with Window(server, "ann", "--plain") as ann:
+                ann.expect("HH:MM  bob: before")
+                assert "since you left" not in ann.text()
+                ann.type("exit\n")
+                assert ann.end() == 0
+        bob.say("after")
+        with Window(server, "ann", "--plain") as ann:
+            ann.expect_somewhere("── since you left #lobby")
+            ann.expect("HH:MM  bob: after")
+
+
+def test_a_terminal_that_can_nothing_gets_plain_lines(server: RunningServer) -> None:
+    with Window(server, "ann", env={"TERM": "dumb"}) as ann, server.client("bob") as bob:
+        ann.expect("— in #lobby with 1 other: bob")
+        bob.say("hello **Ann**")
+        ann.expect("HH:MM  bob: hello **Ann**")
         ann.type("exit\n")
         assert ann.end() == 0
         assert b"\x1b" not in ann.sent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,6 +16,9 @@ LEAST_TEXT = 24  # columns that the text keeps where it is wrapped below its own
 LEAST_INDENT = 2  # columns
 
 _WORD = re.compile(r"\s*\S+\s*|\s+")
+_SKINS = "\U0001f3fb-\U0001f3ff"  # which terminals show in the emoji before them, or behind it
+_CHARACTER = re.compile(f".[\ufe0f{_SKINS}]?", re.DOTALL)
+_WIDER = re.compile(f"[{_SKINS}\U0001f1e6-\U0001f1ff]")  # skins, and the letters that flags are made of
 
 
 class Entry:
@@ -89,14 +93,29 @@ def breaks(text: str, width: int, others: int) -> list[int]:
     found: list[int] = []
     used = 0
     for word in _WORD.finditer(text):
-        size = cell_len(word[0].rstrip())
+        size = columns(word[0].rstrip())
         if used and used + size > width and size <= others:
             found.append(word.start())
             used, width = 0, others
-        for place, character in enumerate(word[0], word.start()):
-            size = cell_len(character)
-            if used and used + size > width and not character.isspace():
-                found.append(place)
+        for character in _CHARACTER.finditer(text, word.start(), word.end()):
+            size = columns(character[0])
+            if used and used + size > width and not character[0].isspace():
+                found.append(character.start())
                 used, width = 0, others
             used += size
     return found
+
+
+def columns(text: str) -> int:
+    """Returns how many columns a text takes: where terminals differ, as many as any of them gives it.
+
+    With fewer, one could be made to wrap a line by itself, at the left.
+    """
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+@lru_cache(maxsize=4096)
+def _columns(character: str) -> int:
+    if character == "\ufe0f":  # It makes an emoji of what may be narrow.
+        return 1
+    return 2 if _WIDER.match(character) else cell_len(character)

@@ -28,6 +28,7 @@ from chatctl.messages import (
     Notice,
     Presence,
     Renamed,
+    RoomLine,
     Rooms,
     RoomState,
     Told,
@@ -39,6 +40,10 @@ from chatctl.names import fold
 from chatctl.text import one_line, visible
 
 NAMES_SHOWN = 12  # of those who are here, came or went
+# Drawing more would keep the one who types waiting.
+MEMBERS_SHOWN = 200
+ROOMS_SHOWN = 200
+LINES_SHOWN = 200  # of what the server itself has to say
 SENT, FAILED = "\N{CHECK MARK}", "\N{BALLOT X}"  # in front of what one said oneself
 
 _SPANS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -167,9 +172,9 @@ class _Drawing:
         """Returns what is told about anything that nobody said and nobody did by coming or going."""
         match event:
             case Welcome(motd=str(motd)):
-                return Text(visible(motd))
+                return _words(motd)
             case Notice():
-                return Text(visible(event.text))
+                return _words(event.text)
             case RoomState():
                 return self._room_state(event)
             case Renamed():
@@ -183,7 +188,7 @@ class _Drawing:
             case Away():
                 return self._away(event)
             case Rooms():
-                return Text("\n").join(_room_line(r.room, r.count, r.topic) for r in event.rooms)
+                return _rooms(event)
             case Gap():
                 lost = f"{event.after + 1}\u2013{event.before - 1}"
                 return Text(f"… messages {lost} of {room_label(event.room)} are no longer kept …")
@@ -228,7 +233,7 @@ class _Drawing:
 
     def _members(self, event: Members) -> Text:
         where = f" in {room_label(event.room)}" if event.room is not None else ""
-        body = Text(f"{event.count}{where}: ") + self._names(event.names, len(event.names), event.count)
+        body = Text(f"{event.count}{where}: ") + self._names(event.names, MEMBERS_SHOWN, event.count)
         return body + Text(" — away: ") + self._names(event.away, NAMES_SHOWN) if event.away else body
 
     def _user(self, event: User) -> Text:
@@ -292,5 +297,18 @@ def room_label(room: str) -> str:
     return f"#{one_line(room)}"
 
 
-def _room_line(room: str, count: int, topic: str) -> Text:
-    return Text(f"{room_label(room)} ({count})" + (f" — {one_line(topic)}" if topic else ""))
+def _words(text: str) -> Text:
+    lines = visible(text).split("\n")
+    more = len(lines) - LINES_SHOWN
+    return Text("\n".join([*lines[:LINES_SHOWN], *([f"… and {more} lines more"] if more > 0 else [])]))
+
+
+def _rooms(event: Rooms) -> Text:
+    lines = [_room_line(line) for line in event.rooms[:ROOMS_SHOWN]]
+    if more := len(event.rooms) - len(lines):
+        lines.append(f"… and {more} more; `chatctl rooms` shows all")
+    return Text("\n".join(lines))
+
+
+def _room_line(line: RoomLine) -> str:
+    return f"{room_label(line.room)} ({line.count})" + (f" — {one_line(line.topic)}" if line.topic else "")

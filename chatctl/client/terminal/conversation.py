@@ -89,6 +89,7 @@ class Conversation:
         self._wanted = room
         self._left: dict[str, Spot] = {}  # where one was in rooms whose replay has not come that far yet
         self._parting: set[str] = set()
+        self._absent: set[str] = set()  # rooms one was in when the line was lost, and not yet again
         self._listed: list[str] = []
         self._teller = ""
         self._inquiries = Inquiries(time.time)
@@ -149,12 +150,15 @@ class Conversation:
                 self.connected = False
             case Reconnected():
                 self.connected = self._returning = True
+                self._absent = set(self.places)
                 if self.away:
                     self.client.send(SetAway(self.away))
                     self._renewing = True
             case CaughtUp():
                 self._returning = False
                 yield Notice(_back(event.messages))
+                for room in sorted(self._absent):
+                    yield self._gone(room)
 
     def _said(self, msg: Msg) -> Iterator[Frame]:
         spot = self._left.get(msg.room)
@@ -169,13 +173,17 @@ class Conversation:
 
     def _note(self, msg: Msg) -> None:
         self.places.note(msg.room, msg.id, mine=self._is_me(msg.name), called=self.weight(msg) == "called")
-        self._last_seen.note(msg.room, Spot(msg.id, msg.at))
+        self._note_spot(msg)
+
+    def _note_spot(self, msg: Msg) -> None:
+        if msg.room in self.places:  # A server can send any room.
+            self._last_seen.note(msg.room, Spot(msg.id, msg.at))
 
     def _pass_over(self, event: Msg | Told) -> None:
         """Notes what is not shown."""
         if isinstance(event, Msg):
             self.places.note(event.room, event.id, mine=True)
-            self._last_seen.note(event.room, Spot(event.id, event.at))
+            self._note_spot(event)
 
     def weight(self, frame: Frame) -> Literal["", "said", "called"]:
         """Returns whether what is shown was said just now by somebody else, and whether it calls one."""
@@ -204,6 +212,7 @@ class Conversation:
     def _entered(self, state: RoomState) -> Iterator[Frame]:
         known = state.room in self.places
         place = self.places.enter(state)
+        self._absent.discard(state.room)
         if place is None:
             return
         spot = self._last_seen.get(state.room)
@@ -219,11 +228,15 @@ class Conversation:
         self.places.presence(event)
         mine = self.name in event.left and event.room in self._parting
         if mine:
-            self._parting.discard(event.room)
-            self.places.leave(event.room)
-            yield Notice(f"you left {room_label(event.room)}")
+            yield self._gone(event.room)
         elif shown := self._unignored(event):
             yield shown
+
+    def _gone(self, room: str) -> Notice:
+        """Notes that one is in a room no more."""
+        self._parting.discard(room)
+        self.places.leave(room)
+        return Notice(f"you left {room_label(room)}")
 
     def _unignored(self, event: Presence) -> Presence | None:
         """Returns who came and went, but for those who are ignored; None if nobody else did."""
@@ -240,7 +253,8 @@ class Conversation:
             case Topic() if place := self.places.get(event.room):
                 place.topic = event.text
             case Members(room=str(room)) if place := self.places.get(room):
-                place.members = set(event.names)
+                place.members.clear()
+                self.places.know(place, event.names)
             case Rooms():
                 self._listed = [line.room for line in event.rooms]
             case Away() if event.name == self.name:
@@ -364,8 +378,9 @@ class Conversation:
         self.client.send(Part(room))
 
     def _focus(self, room: str) -> None:
-        numbered = self.places.numbered(int(room)) if room.isdecimal() else None
-        room = room if room in self.places else numbered or check_room(room)
+        room = check_room(room)
+        if room not in self.places and room.isdecimal():
+            room = self.places.numbered(int(room)) or room
         if room not in self.places:
             raise UsageError(f"you are not in {room_label(room)}; /join {room} enters it")
         self.places.go_to(room)

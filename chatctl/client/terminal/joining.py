@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from chatctl.client.access import Access
@@ -58,6 +59,7 @@ def _converse(client: ChatClient, to: Access, room: str, look: Look, *, plain: b
     # What a program reads is all that was said, and nobody has seen it.
     kept = remembered.directory() if typed else None
     last_seen = LastSeen(kept and kept / "seen.json", f"{to.host}:{to.port}")
+    plain = plain or os.environ.get("TERM") == "dumb"  # which has no cursor that could be moved
     conversation = Conversation(client, room, Ignored(kept and kept / "ignored"), last_seen, look)
     if kept and is_terminal(sys.stdout) and not plain:
         from chatctl.client.terminal.interactive import Interactive

@@ -70,6 +70,8 @@ class Pipe:
             for line in self._conversation.undelivered():
                 complain(line)
             raise
+        finally:
+            self._save(now=True)
         if self._unwritable and not isinstance(self._unwritable, BrokenPipeError):
             raise ChatError(f"cannot write: {self._unwritable.strerror}")
         return BROKEN_PIPE if self._unwritable else int(self._refused)
@@ -87,6 +89,13 @@ class Pipe:
                     self._refuse(f"{shown.reason}; not delivered: {shown.text}")
                 elif self._echoes or not isinstance(event, Ack):
                     self._show(shown)
+        self._save()
+
+    def _save(self, *, now: bool = False) -> None:
+        try:
+            self._conversation.save(now=now)
+        except DataError as error:
+            complain(str(error))
 
     def _show(self, event: Frame) -> None:
         if sys.stdout is None or self._unwritable:

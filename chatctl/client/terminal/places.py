@@ -5,14 +5,14 @@ All of it comes from a server, and is bounded here whatever it sends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, field
 
 from chatctl.messages import Presence, Renamed, RoomState
 
 MAX_PLACES = 200
-MAX_MEMBERS = 5_000  # of a room, that are known by name
+MAX_MEMBERS = 10_000  # of all rooms, that are known by name
 
 
 class Place(Struct):
@@ -85,7 +85,8 @@ class Places:
         elif state.last < place.newest:  # A server that kept nothing counts anew.
             place.newest, place.replayed = 0, state.last
         place.topic = state.topic
-        place.members = set(state.members[:MAX_MEMBERS])
+        place.members.clear()
+        self.know(place, state.members)
         return place
 
     def leave(self, room: str) -> None:
@@ -109,8 +110,13 @@ class Places:
     def presence(self, event: Presence) -> None:
         """Notes who came and went."""
         if place := self._places.get(event.room):
-            place.members |= set(event.joined[: MAX_MEMBERS - len(place.members)])
-            place.members -= set(event.left)
+            self.know(place, event.joined)
+            place.members.difference_update(event.left)
+
+    def know(self, place: Place, names: Sequence[str]) -> None:
+        """Notes that these are in a room, as far as there is space for their names."""
+        known = sum(len(other.members) for other in self._places.values())
+        place.members.update(names[: max(MAX_MEMBERS - known, 0)])
 
     def rename(self, event: Renamed) -> None:
         """Notes that someone has another name."""

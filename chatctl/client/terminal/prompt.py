@@ -15,7 +15,7 @@ from chatctl.text import one_line
 
 Fragments = list[tuple[str, str]]
 
-LONGEST_ROOM = 12  # characters
+LONGEST_ROOM = 12  # columns
 WAITING_SHOWN = 3  # lines of what waits to be sent
 PATIENCE = 0.4  # seconds that a post may take before it is shown as waiting
 
@@ -58,7 +58,7 @@ def _counts(label: str, unread: int, called: int) -> Fragments:
 
 
 def _short(room: str) -> str:
-    return one_line(room if len(room) <= LONGEST_ROOM else f"{room[: LONGEST_ROOM - 1]}…")
+    return _cut(one_line(room), LONGEST_ROOM)
 
 
 def waiting(texts: Sequence[str], columns: int) -> Fragments:
@@ -66,12 +66,11 @@ def waiting(texts: Sequence[str], columns: int) -> Fragments:
     lines = [f"… {one_line(text)}" for text in texts[:WAITING_SHOWN]]
     if more := len(texts) - len(lines):
         lines.append(f"… and {more} more")
-    return [("class:waiting", f"{_cut(line, columns)}\n") for line in lines]
+    return [("class:waiting", f"{_cut(line, max(columns - 1, 1))}\n") for line in lines]
 
 
 def _cut(line: str, columns: int) -> str:
-    width = max(columns - 1, 1)
-    return line if cell_len(line) <= width else f"{set_cell_size(line, max(width - 1, 0))}…"
+    return line if cell_len(line) <= columns else f"{set_cell_size(line, columns - 1)}…"
 
 
 class Patience:

@@ -20,6 +20,7 @@ from chatctl.names import fold
 from chatctl.text import one_line
 
 MAX_SERVERS = 100  # of which is known where one was
+MAX_ROOMS = 500  # of each of them
 SAVE_SECONDS = 3.0  # between two times at which it is written where one is
 
 
@@ -79,20 +80,21 @@ class LastSeen:
         self._spots = self._load().get(server, {})
         self._changed: dict[str, Spot] = {}
         self._saved_at = clock()
+        self._told = False  # that it cannot be written
 
     def get(self, room: str) -> Spot | None:
-        """Returns where one was in a room when one left it last."""
+        """Returns where one was in a room last, in this run or an earlier one."""
         return self._spots.get(room)
 
     def note(self, room: str, spot: Spot) -> None:
         """Notes where one is now."""
-        self._changed[room] = spot
+        self._spots[room] = self._changed[room] = spot
 
     def save(self, *, now: bool = False) -> None:
         """Writes it, if there is something new and the last time is long enough ago, or else `now`.
 
         Raises:
-            DataError: in one line, why it cannot be written.
+            DataError: in one line, why it cannot be written; not again, until it could be.
         """
         if (
             self._path is None
@@ -101,12 +103,23 @@ class LastSeen:
         ):
             return
         self._saved_at = self._clock()
-        # Another client may have written since.
+        try:
+            write(self._path, msgspec.json.encode(self._merged()))
+        except DataError:
+            told, self._told = self._told, True
+            if not told:
+                raise
+        else:
+            self._changed.clear()
+            self._told = False
+
+    def _merged(self) -> dict[str, dict[str, Spot]]:
+        """Returns what is to be written: another client may have written since."""
         servers = self._load()
-        spots = servers.pop(self._server, {}) | self._changed
+        before = servers.pop(self._server, {})
+        spots = {room: spot for room, spot in before.items() if room not in self._changed} | self._changed
         kept = dict(list(servers.items())[1 - MAX_SERVERS :])
-        self._changed.clear()
-        write(self._path, msgspec.json.encode(kept | {self._server: spots}))
+        return kept | {self._server: dict(list(spots.items())[-MAX_ROOMS:])}
 
     def _load(self) -> dict[str, dict[str, Spot]]:
         data = read(self._path) if self._path else b""
