@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 import chatctl
+from chatctl.cli import completing
 from chatctl.cli.commands import Commands
 from chatctl.client.complaint import complain
 from chatctl.errors import ChatError
@@ -32,6 +33,8 @@ app = typer.Typer(
 def main() -> None:
     """Runs the command line."""
     _open_standard_descriptors()
+    if os.environ.get("_CHATCTL_COMPLETE") == "complete_bash":
+        completing.mend_words(os.environ)
     with told_in_one_line():
         app(prog_name="chatctl")
 
