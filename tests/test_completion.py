@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -35,10 +36,10 @@ def path(tmp_path: Path) -> Path:
 
 def completed(path: Path, line: str, **env: str) -> list[str]:
     """Returns what bash would offer for the end of `line`."""
-    words = line.split(" ")
+    words = re.findall(r"[:=]+|[^:= ]+|(?<= )$", line)  # as bash takes them apart
     given = environment(
         CHATCTL_CONFIG=str(path),
-        COMP_WORDS=line,
+        COMP_WORDS="\n".join(words),
         COMP_CWORD=str(len(words) - 1),
         _CHATCTL_COMPLETE="complete_bash",
         **env,
@@ -66,6 +67,8 @@ def test_rooms(path: Path, server: RunningServer) -> None:
         "join --profile work",
     ):
         offer(path, f"chatctl {line} --room de", ["desk", "dev"])
+        offer(path, f"chatctl {line} --room=de", ["desk", "dev"])
+        offer(path, f"chatctl {line} --room=", ["desk", "dev", "lobby"])
     offer(path, "chatctl join --room des", ["desk"], CHATCTL_SERVER=where)
 
 

@@ -284,3 +284,24 @@ def test_the_usual_editor_is_found(path: Path, tmp_path: Path) -> None:
     vi.chmod(0o755)
     assert run(path, "config", "edit", VISUAL="", EDITOR="", PATH=f"{vi.parent}:/bin").returncode == 0
     assert path.read_text() == ""
+
+
+def test_several_at_once(path: Path) -> None:
+    write(path, "# mine\n")
+    wanted = {"theme": "dark", "bell": "all", "room": "dev", "name": "bob", "notify": "osc9"}
+    env = environment(CHATCTL_CONFIG=str(path))
+    setters = [subprocess.Popen([*CHATCTL, "config", "set", *pair], env=env) for pair in wanted.items()]
+    assert [setter.wait(SECONDS) for setter in setters] == [0] * len(wanted)
+    assert tomllib.loads(path.read_text()) == wanted
+
+
+@pytest.mark.parametrize("what", ["--version", "--help", "config path", "config show"])
+def test_an_output_that_takes_nothing(path: Path, what: str) -> None:
+    def ended(where: str) -> tuple[int, str]:
+        line = ["sh", "-c", f"'{sys.executable}' -m chatctl {what} {where}"]
+        env = environment(CHATCTL_CONFIG=str(path))
+        done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=SECONDS)
+        return done.returncode, done.stderr
+
+    assert ended("> /dev/full") == (1, "chatctl: cannot write: No space left on device\n")
+    assert ended(">&-") == (0, "")

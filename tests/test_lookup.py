@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.helpers import SECONDS, RunningServer, environment, running_server
+from tests.shell import running
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +126,26 @@ def test_a_reader_that_has_enough_ends_it_quietly(server: RunningServer, how: st
     done = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, timeout=SECONDS)
     assert "message 1" in done.stdout
     assert done.stderr in ("141\n", "0\n")
+
+
+@pytest.mark.parametrize(("where", "code"), [(">&-", 0), ("> /dev/full", 1)])
+@pytest.mark.parametrize("how", ["--json", ""])
+def test_an_output_that_takes_nothing(server: RunningServer, how: str, where: str, code: int) -> None:
+    line = f"'{sys.executable}' -m chatctl history --room dev {how} {where}"
+    env = environment(CHATCTL_PORT=str(server.port), CHATCTL_NAME="eve")
+    done = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, timeout=SECONDS)
+    told = "chatctl: cannot write: No space left on device\n" if code else ""
+    assert (done.returncode, done.stderr) == (code, told)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_without_a_word(number: signal.Signals, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        mute.settimeout(SECONDS)
+        address = f"127.0.0.1:{mute.getsockname()[1]}"
+        with running(address, "exec chatctl search word", tmp_path) as job, mute.accept()[0]:
+            assert job.end(number) == 128 + number
+            assert (job.out, job.err) == ("", "")
 
 
 def test_what_is_no_longer_kept_is_told() -> None:

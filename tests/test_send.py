@@ -105,6 +105,23 @@ def test_what_is_not_said_is_told_in_a_line(server: RunningServer, line: str, co
     assert (done.returncode, done.stdout, done.stderr) == (code, "", f"chatctl: {words}\n")
 
 
+@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full"])
+def test_what_cannot_be_told_is_not_printed_and_ends_nothing(server: RunningServer, where: str) -> None:
+    room = fresh("room")
+    done = run(server, f"printf 'a\033\nb\n' | chatctl send --split lines {where}", CHATCTL_ROOM=room)
+    assert (done.returncode, done.stdout, said(server, room)) == (4, "", ["b"])
+    down = run("127.0.0.1:1", f"chatctl send hello {where}")
+    assert (down.returncode, down.stdout) == (3, "")
+
+
+def test_a_login_name_that_cannot_be_one_here(server: RunningServer) -> None:
+    done = run(server, "unset CHATCTL_NAME; chatctl send hello", LOGNAME="ann smith")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "chatctl: your login name will not do, a name cannot hold U+0020: choose one with --name\n"
+    )
+
+
 def test_lines_that_are_refused_are_told_and_the_rest_is_said(server: RunningServer) -> None:
     room = fresh("room")
     long = "x" * (3 * MAX_CLIENT_FRAME)

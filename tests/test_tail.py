@@ -211,10 +211,12 @@ def test_exit_codes_when_it_cannot_come_in(server: RunningServer) -> None:
         ("--since 1h -n 3", "give one of"),
         ("--from 3 --room a --room b", "one room"),
         ("--from x", "--from"),
+        (f"--from {2**53}", "for '--from'"),
         ("-n 501", "500"),
         ("--since yesteryear", "is no time like"),
         ("--exec 'no-such-command x'", "there is no command 'no-such-command'"),
         ("--exec ''", "there is no command"),
+        ("--exec /etc/passwd", "'/etc/passwd' is no program: chmod +x"),
         ("--exec '\"'", "No closing quotation"),
     ],
 )

@@ -5,7 +5,9 @@ What a command needs is imported when it runs, so that the others start quickly.
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -13,9 +15,12 @@ from typing import Annotated
 import typer
 
 import chatctl
+from chatctl.cli import completing
 from chatctl.cli.commands import Commands
+from chatctl.client.complaint import complain
 from chatctl.errors import ChatError
-from chatctl.text import one_line
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 app = typer.Typer(
     cls=Commands,
@@ -28,6 +33,8 @@ app = typer.Typer(
 def main() -> None:
     """Runs the command line."""
     _open_standard_descriptors()
+    if os.environ.get("_CHATCTL_COMPLETE") == "complete_bash":
+        completing.mend_words(os.environ)
     with told_in_one_line():
         app(prog_name="chatctl")
 
@@ -45,8 +52,14 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except ChatError as error:
-        typer.echo(f"chatctl: {one_line(str(error))}", err=True)
+        complain(str(error))
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.filename is not None or error.errno not in DISK_FULL:
+            raise
+        sys.stdout = None  # What is left to be written would fail again.
+        complain(f"cannot write: {error.strerror}")
+        raise SystemExit(ChatError.exit_code) from None
 
 
 def _print_version(wanted: bool) -> None:

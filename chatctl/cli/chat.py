@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from chatctl.cli import completing
+from chatctl.cli.finishing import finish
 from chatctl.cli.options import (
     SINCE_HELP,
     AsJson,
@@ -171,7 +172,6 @@ def history(
     """
     import time
 
-    from chatctl.client.scripts import lookup
     from chatctl.client.since import parse_since
 
     try:
@@ -179,7 +179,13 @@ def history(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--since") from None
     to = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
-    raise typer.Exit(lookup.show_history(to, room, start, limit, as_json=as_json))
+
+    def job() -> int:
+        from chatctl.client.scripts import lookup
+
+        return lookup.show_history(to, room, start, limit, as_json=as_json)
+
+    finish(job)
 
 
 def search(
@@ -205,7 +211,11 @@ def search(
     Examples:
         chatctl search deploy failed
     """
-    from chatctl.client.scripts import lookup
-
     to = access(ctx, server=server, host=host, port=port, name=name, key=key)
-    raise typer.Exit(lookup.show_found(to, " ".join(words), only, limit, as_json=as_json))
+
+    def job() -> int:
+        from chatctl.client.scripts import lookup
+
+        return lookup.show_found(to, " ".join(words), only, limit, as_json=as_json)
+
+    finish(job)

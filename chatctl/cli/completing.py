@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import MutableMapping
 
 import typer
 
@@ -11,6 +12,21 @@ from chatctl.errors import ChatError
 SECONDS = 0.5  # that a server may take
 
 _PLAIN = re.compile(r"[\w.-]+")  # which no shell takes for anything else
+
+
+def mend_words(environment: MutableMapping[str, str]) -> None:
+    """Mends ``COMP_WORDS``, as bash takes words apart at ``:`` and ``=``: HOST:PORT, or --room=ops."""
+    words, at = environment["COMP_WORDS"].split("\n"), int(environment["COMP_CWORD"])
+    before: list[str] = []
+    for word in words[:at]:
+        if word == "=":
+            continue  # An option and its value may as well be two words.
+        if before and (word.strip(":") == "" or (before[-1].endswith(":") and not word.startswith("-"))):
+            before[-1] += word
+        else:
+            before.append(word)
+    last = "".join(words[at : at + 1]).removeprefix("=")
+    environment.update({"COMP_WORDS": "\n".join([*before, last]), "COMP_CWORD": str(len(before))})
 
 
 def rooms(ctx: typer.Context) -> list[str]:

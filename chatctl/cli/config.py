@@ -54,7 +54,7 @@ def _show(
     from chatctl.client.settings.reading import load
 
     rows = shown.rows(load(profile))
-    if sys.stdout.isatty():
+    if sys.stdout and sys.stdout.isatty():
         from rich.console import Console
 
         Console(highlight=False).print(shown.as_table(rows))

@@ -9,7 +9,7 @@ import typer
 
 from chatctl.cli import completing
 from chatctl.client.access import Access, split_address
-from chatctl.errors import ChatError
+from chatctl.errors import ChatError, Refused
 
 _CONNECTION = "Connection"
 
@@ -184,7 +184,11 @@ def data_directory(given: Path | None) -> Path:
 def _login_name() -> str:
     import getpass
 
+    from chatctl.names import check_name
+
     try:
-        return getpass.getuser()
+        return check_name(getpass.getuser())
     except (OSError, KeyError):
         raise ChatError("you have no login name here: choose one with --name") from None
+    except Refused as refusal:
+        raise ChatError(f"your login name will not do, {refusal}: choose one with --name") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chatctl.cli import completing
+from chatctl.cli.finishing import finish
 from chatctl.cli.options import (
     SINCE_HELP,
     AsJson,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SEND_SECONDS = 10.0
 LONGEST = 100_000_000  # seconds: three years
 TAIL_LINES = 10
-BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
+MAX_ID = 2**53 - 1
 
 
 class Split(StrEnum):
@@ -110,7 +110,7 @@ def send(
             return sending.send_lines(whereto, goal, read, timeout, as_json=as_json)
         return sending.send_text(whereto, goal, read, timeout or SEND_SECONDS, as_json=as_json)
 
-    _finish(job)
+    finish(job)
 
 
 def tail(
@@ -141,7 +141,14 @@ def tail(
     ] = None,
     from_: Annotated[
         int | None,
-        typer.Option("--from", metavar="ID", min=0, show_default=False, help="Begin behind this message."),
+        typer.Option(
+            "--from",
+            metavar="ID",
+            min=0,
+            max=MAX_ID,
+            show_default=False,
+            help="Begin behind this message.",
+        ),
     ] = None,
     state: Annotated[
         Path | None,
@@ -183,9 +190,7 @@ def tail(
     if from_ is not None and len(followed) > 1:
         raise typer.BadParameter("--from is an id of one room: with several rooms use --since or --state")
     words = None if command is None else _command(command)
-    start = _start(
-        since if from_ is None else str(from_), (0 if words else TAIL_LINES) if lines is None else lines
-    )
+    start = _start(since, (0 if words else TAIL_LINES) if lines is None else lines, after=from_)
     whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
 
     def job() -> int:
@@ -195,7 +200,7 @@ def tail(
             return tailing.handle_all(whereto, followed, start, state, words)
         return tailing.print_all(whereto, followed, start, state, as_json=as_json)
 
-    _finish(job)
+    finish(job)
 
 
 def wait(
@@ -233,11 +238,13 @@ def wait(
 
     def job() -> int:
         from chatctl.client.scripts import waiting
+        from chatctl.names import check_name
 
         (followed,) = _rooms([room])
-        return waiting.wait(whereto, followed, start, pattern, from_, timeout, as_json=as_json)
+        sender = None if from_ is None else check_name(from_)
+        return waiting.wait(whereto, followed, start, pattern, sender, timeout, as_json=as_json)
 
-    _finish(job)
+    finish(job)
 
 
 def who(
@@ -266,7 +273,7 @@ def who(
 
         return listing.show_people(whereto, None if everywhere else room, as_json=as_json)
 
-    _finish(job)
+    finish(job)
 
 
 def rooms(
@@ -293,21 +300,7 @@ def rooms(
 
         return listing.show_rooms(whereto, as_json=as_json)
 
-    _finish(job)
-
-
-def _finish(job: Callable[[], int]) -> None:
-    """Does it, and exits."""
-    from chatctl.client.signals import Interrupted, interruptible
-
-    try:
-        with interruptible():
-            code = job()
-    except Interrupted as interruption:
-        code = interruption.exit_code
-    except BrokenPipeError:
-        code = BROKEN_PIPE
-    raise typer.Exit(code)
+    finish(job)
 
 
 def _rooms(given: list[str] | None) -> list[str]:
@@ -317,12 +310,14 @@ def _rooms(given: list[str] | None) -> list[str]:
     return list(dict.fromkeys(map(check_room, given or ["lobby"])))
 
 
-def _start(since: str | None, lines: int) -> Start:
+def _start(since: str | None, lines: int, *, after: int | None = None) -> Start:
     import time
 
     from chatctl.client.scripts.following import Start
-    from chatctl.client.since import parse_since
+    from chatctl.client.since import Since, parse_since
 
+    if after is not None:
+        return Start(Since(after=after))
     try:
         return Start(None if since is None else parse_since(since, time.time()), lines)
     except ValueError as error:
@@ -338,8 +333,11 @@ def _command(given: str) -> list[str]:
         words = shlex.split(given)
     except ValueError as error:
         raise typer.BadParameter(f"{given}: {error}", param_hint="--exec") from None
-    if not words or shutil.which(words[0]) is None:
-        raise typer.BadParameter(f"there is no command {words[0] if words else given!r}", param_hint="--exec")
+    command = words[0] if words else ""
+    if shutil.which(command) is None:
+        is_there = "/" in command and Path(command).exists()
+        why = "{!r} is no program: chmod +x makes a script one" if is_there else "there is no command {!r}"
+        raise typer.BadParameter(why.format(command), param_hint="--exec")
     return words
 
 

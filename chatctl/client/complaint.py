@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 
 from chatctl.text import one_line
 
+STDERR = 2
+
 
 def complain(text: str) -> None:
-    """Tells in one line, on standard error, what was not done, or what happened meanwhile."""
-    if sys.stderr is not None:  # `print` would take standard output for it.
-        print(f"chatctl: {one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log
+    """Tells in one line, on standard error, what was not done, or what happened meanwhile.
+
+    That nobody reads it, or that the disk below it is full, ends nothing and changes no exit code. There is
+    no buffer, as what stayed in it would fail again when Python ends.
+    """
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    with suppress(OSError):
+        os.write(STDERR, f"chatctl: {one_line(text)}\n".encode(encoding, "backslashreplace"))

@@ -9,6 +9,8 @@ from types import FrameType
 
 from chatctl.errors import NotInTime
 
+BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
+
 
 class Interrupted(KeyboardInterrupt):
     """The command was told to end.

@@ -10,15 +10,14 @@ from chatctl.client.complaint import complain
 from chatctl.client.connection import ChatClient
 from chatctl.client.display.render import View
 from chatctl.client.display.screen import choose_paint
+from chatctl.client.scripts.output import as_bytes, write
 from chatctl.client.since import Since
 from chatctl.client.visitor import visit
-from chatctl.errors import ChatError
 from chatctl.framing import encode_all
 from chatctl.messages import MAX_PAGE, Msg
 from chatctl.names import check_room
 
 DEFAULT_LIMIT = 50
-BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 _HOW_MORE = "a higher --limit shows them"
 
@@ -111,20 +110,9 @@ def _on(client: ChatClient, room: str, since: Since, limit: int | None) -> Itera
 def _print(pages: Iterable[list[Msg]], nothing: str, view: View, *, as_json: bool) -> int:
     count = 0
     paint = choose_paint()
-    try:
-        for page in pages:
-            if as_json:
-                sys.stdout.buffer.write(encode_all(page))
-                sys.stdout.buffer.flush()
-            else:
-                sys.stdout.write("".join(paint(message, view) for message in page))
-                sys.stdout.flush()
-            count += len(page)
-    except BrokenPipeError:
-        sys.stdout = None
-        return BROKEN_PIPE
-    except OSError as error:
-        raise ChatError(f"cannot write: {error.strerror}") from None
+    for page in pages:
+        write(encode_all(page) if as_json else as_bytes("".join(paint(message, view) for message in page)))
+        count += len(page)
     if not count:
         complain(nothing)
     return 0

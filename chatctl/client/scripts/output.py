@@ -52,6 +52,11 @@ class Output:
             closed()
 
 
+def as_bytes(text: str) -> bytes:
+    """Returns text as standard output takes it: a terminal that knows no arrows gets question marks."""
+    return text.encode(getattr(sys.stdout, "encoding", None) or "utf-8", "replace")
+
+
 def write(data: bytes) -> None:
     """Writes all of `data` to standard output; raises as `Output.show`."""
     rest = memoryview(data)
@@ -73,5 +78,4 @@ def _painter(rooms: Sequence[str]) -> Callable[[Sequence[Frame]], bytes]:
 
     paint = choose_paint()
     view = View("", rooms[0] if len(rooms) == 1 else "")
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return lambda frames: "".join(paint(frame, view) for frame in frames).encode(encoding, "replace")
+    return lambda frames: as_bytes("".join(paint(frame, view) for frame in frames))

@@ -12,11 +12,9 @@ from chatctl.client.complaint import complain
 from chatctl.client.scripts.following import Follower, Start
 from chatctl.client.scripts.output import Output
 from chatctl.client.scripts.state_file import StateFile
-from chatctl.client.signals import Interrupted
+from chatctl.client.signals import BROKEN_PIPE, Interrupted
 from chatctl.client.since import Since
 from chatctl.messages import MAX_BACKLOG, Gap, Msg
-
-BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 
 def print_all(

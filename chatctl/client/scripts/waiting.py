@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from chatctl.client.access import Access
 from chatctl.client.coming_in import come_in
 from chatctl.client.scripts.following import Follower, Message, Start
 from chatctl.client.scripts.output import Output
 from chatctl.client.signals import within
-from chatctl.errors import NotInTime
+from chatctl.errors import ConnectionFailed, NotInTime
 from chatctl.messages import MAX_BACKLOG, Gap
 from chatctl.names import fold
 
@@ -31,7 +32,7 @@ def wait(
         room: as `names.check_room` returns it.
         start: where to begin.
         pattern: to be found in the text.
-        sender: who must have said it; None for anyone.
+        sender: who must have said it, as `names.check_name` returns it; None for anyone.
         timeout: seconds, connecting included.
         as_json: prints the frame.
 
@@ -52,10 +53,14 @@ def wait(
         follower.enter({room: start})
         for message in follower.messages():
             if _matches(message, pattern, author):
-                output.show([message])
-                client.leave()
-                return 0
-    raise NotInTime("the connection was closed")
+                with suppress(ConnectionFailed):
+                    client.leave()
+                break
+        else:
+            raise NotInTime("the connection was closed")
+    # Only now, as it cannot be too late any more once it is printed.
+    output.show([message])
+    return 0
 
 
 def _matches(message: Message, pattern: re.Pattern[str], author: str | None) -> bool:

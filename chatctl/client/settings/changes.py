@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 import os
 import re
+import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -45,9 +48,10 @@ def put(path: Path, name: str, text: str, profile: str | None) -> None:
     Raises:
         SettingsError: it cannot be that, or the file is not TOML, or cannot be read or written.
     """
-    text_before, before = _read(path)
-    value = _checked(name, text, profile, before)
-    _change(path, text_before, before, _Change(name, value, profile))
+    with _alone(path):
+        text_before, before = _read(path)
+        value = _checked(name, text, profile, before)
+        _change(path, text_before, before, _Change(name, value, profile))
 
 
 def take_away(path: Path, name: str, profile: str | None) -> None:
@@ -56,11 +60,38 @@ def take_away(path: Path, name: str, profile: str | None) -> None:
     Raises:
         SettingsError: it is not there, or the file is not TOML, or cannot be read or written.
     """
-    text, before = _read(path)
-    change = _Change(name, None, profile)
-    if name == PROFILE or change.made(before) == before:
-        raise SettingsError(f"{one_line(name)} is not set")
-    _change(path, text, before, change)
+    with _alone(path):
+        text, before = _read(path)
+        change = _Change(name, None, profile)
+        if name == PROFILE or change.made(before) == before:
+            raise SettingsError(f"{one_line(name)} is not set")
+        _change(path, text, before, change)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keeps others from changing the file between reading and writing, where the system can do so."""
+    lock = _lock(Path(os.path.realpath(path)).parent)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(directory: Path) -> int | None:
+    """Returns what keeps a directory locked until it is closed: the file in it is replaced."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None  # What is wrong there is told by whatever reads or writes the file.
+    with suppress(OSError):  # Not every file system has locks.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
 
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
