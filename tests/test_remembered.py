@@ -148,6 +148,16 @@ def test_who_is_ignored_in_any_spelling(tmp_path: Path) -> None:
     assert Ignored(path).names() == ["ann"]
 
 
+def test_two_clients_do_not_forget_whom_the_other_one_ignores(tmp_path: Path) -> None:
+    path = tmp_path / "ignored"
+    first, second = Ignored(path), Ignored(path)
+    first.add("bob")
+    second.add("cat")
+    first.add("dan")
+    assert first.remove("dan")
+    assert Ignored(path).names() == ["bob", "cat"]
+
+
 # What was typed
 
 
