@@ -79,6 +79,14 @@ def test_a_room_entered_again_keeps_what_is_unread() -> None:
     assert counts(made, "dev") == (2, 0)
 
 
+def test_a_room_that_is_numbered_anew_has_nothing_old() -> None:
+    made = places("lobby")
+    made.enter(state("dev", last=7))
+    made.enter(state("dev", last=2))
+    made.note("dev", 2)
+    assert counts(made, "dev") == (1, 0)
+
+
 def test_who_is_there() -> None:
     made = places("lobby")
     made.enter(state("dev", "ann", "bob"))

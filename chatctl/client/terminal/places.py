@@ -22,7 +22,6 @@ class Place(Struct):
         room: its name.
         topic: empty if there is none.
         members: those known by name.
-        newest: the id of the last message seen.
         replayed: up to this id it was said before one came in.
         unread: messages that came while one talked elsewhere.
         called: those of them that name one.
@@ -31,7 +30,6 @@ class Place(Struct):
     room: str
     topic: str = ""
     members: set[str] = field(default_factory=set)
-    newest: int = 0
     replayed: int = 0
     unread: int = 0
     called: int = 0
@@ -82,6 +80,9 @@ class Places:
             if len(self._places) >= MAX_PLACES:
                 return None
             place = self._places[state.room] = Place(state.room, replayed=state.last)
+        elif state.last < place.replayed:
+            # The server kept nothing when it was restarted, and numbers anew.
+            place.replayed = 0
         place.topic = state.topic
         place.members.clear()
         self.know(place, state.members)
@@ -128,7 +129,6 @@ class Places:
         place = self._places.get(room)
         if place is None:
             return
-        place.newest = max(place.newest, number)
         if room != self.focus and not mine and number > place.replayed:
             place.unread += 1
             place.called += called
