@@ -30,7 +30,7 @@ from chatctl.client.terminal.conversation import Conversation, exported
 from chatctl.client.terminal.typed import Typed
 from chatctl.commands import UsageError
 from chatctl.errors import ChatError, ConnectionFailed, DataError, Refused
-from chatctl.messages import Ack, Error, Frame, Notice
+from chatctl.messages import Ack, Error, Frame, Msg, Notice, Told
 
 SILENT_SECONDS = 0.7  # of leaving, before it is told why that takes so long
 LEAVE_SECONDS = 3.0  # for the server to ack what was said last, and to answer the bye
@@ -158,7 +158,8 @@ class Interactive:
         if isinstance(event, Ack | Error) and event.nonce is not None:
             self._settled.add(event.nonce)
         for frame in self._conversation.receive(event):
-            self._alerts.hear(frame, self._conversation.weight(frame), self._conversation.look)
+            if isinstance(event, Msg | Told):  # What was looked for called when it was said.
+                self._alerts.hear(frame, self._conversation.weight(frame), self._conversation.look)
             yield self._canvas.draw(frame, self._conversation.view)
 
     def _call(self) -> None:
