@@ -34,8 +34,9 @@ def test_a_room_and_nothing_else() -> None:
 
 
 def test_a_long_name_is_cut() -> None:
-    assert text(prompt(places("a-room-with-a-long-name"), "", 80)) == "#a-room-with…> "
-    assert text(prompt(places("\u6f22" * 48), "", 80)) == "#\u6f22\u6f22\u6f22\u6f22\u6f22 …> "
+    assert text(prompt(places("a-room-with-a-long-name"), "", 80)) == "#a-room-with-a-long-name> "
+    assert text(prompt(places("a-room-with-a-long-name"), "", 25)) == "#a-room-with…> "
+    assert text(prompt(places("\u6f22" * 48), "", 25)) == "#\u6f22\u6f22\u6f22\u6f22\u6f22 …> "
 
 
 def test_what_is_unread_elsewhere_and_what_of_it_is_for_oneself() -> None:

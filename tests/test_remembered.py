@@ -160,6 +160,16 @@ def test_whoever_takes_another_name_stays_ignored(tmp_path: Path) -> None:
     assert "angel" not in ignored
 
 
+def test_two_clients_do_not_forget_whom_the_other_one_ignores(tmp_path: Path) -> None:
+    path = tmp_path / "ignored"
+    first, second = Ignored(path), Ignored(path)
+    first.add("bob")
+    second.add("cat")
+    first.add("dan")
+    assert first.remove("dan")
+    assert Ignored(path).names() == ["bob", "cat"]
+
+
 # What was typed
 
 

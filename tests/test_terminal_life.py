@@ -6,12 +6,14 @@ import os
 import re
 import signal
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from chatctl.client.display.codes import KEEP_TITLE, RESTORE_TITLE, title
+from chatctl.client.terminal.alerts import QUIET_SECONDS
 from tests.helpers import RunningServer, fixed_port, running_server, wait_for
 from tests.test_terminal import CTRL_C, CTRL_U, TAB, UP, is_stopped, two
 from tests.window import Window, address
@@ -294,6 +296,18 @@ def test_the_bell_can_be_switched_off(server: RunningServer) -> None:
         ann.enter("exit")
         assert ann.end() == 0
         assert b"\a" not in ann.sent.replace(RESTORE_TITLE.encode(), b"")
+
+
+def test_what_is_found_does_not_call_again(server: RunningServer) -> None:
+    with Window(server, "ann", "--notify", "osc777", "--no-title") as ann, server.client("bob") as bob:
+        ann.expect("— in #lobby with 1 other: bob", "#lobby>")
+        bob.say("ann!")
+        wait_for(lambda: ann.lines() and ann.sent.count(b"\x1b]777;") == 1, "a call")
+        ann.enter("/history 1")
+        ann.expect("── now ──", "#lobby>")
+        found = time.monotonic()
+        wait_for(lambda: ann.lines() and time.monotonic() > found + 2 * QUIET_SECONDS, "it is called again")
+        assert ann.sent.count(b"\x1b]777;") == 1
 
 
 # Finding

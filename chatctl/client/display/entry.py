@@ -17,8 +17,9 @@ LEAST_INDENT = 2  # columns
 
 _WORD = re.compile(r"\s*\S+\s*|\s+")
 _SKINS = "\U0001f3fb-\U0001f3ff"  # which terminals show in the emoji before them, or behind it
-_CHARACTER = re.compile(f".[\ufe0f{_SKINS}]?", re.DOTALL)
-_WIDER = re.compile(f"[{_SKINS}\U0001f1e6-\U0001f1ff]")  # skins, and the letters that flags are made of
+_FLAGS = "\U0001f1e6-\U0001f1ff"  # letters, two of which are a flag
+_CHARACTER = re.compile(f"[{_FLAGS}]{{2}}|.[\ufe0f{_SKINS}]?", re.DOTALL)
+_WIDER = re.compile(f"[{_SKINS}{_FLAGS}]")
 
 
 class Entry:

@@ -22,7 +22,6 @@ class Place(Struct):
         room: its name.
         topic: empty if there is none.
         members: those known by name.
-        newest: the id of the last message seen.
         replayed: up to this id it was said before one came in.
         unread: messages that came while one talked elsewhere.
         called: those of them that name one.
@@ -31,7 +30,6 @@ class Place(Struct):
     room: str
     topic: str = ""
     members: set[str] = field(default_factory=set)
-    newest: int = 0
     replayed: int = 0
     unread: int = 0
     called: int = 0
@@ -130,7 +128,6 @@ class Places:
         place = self._places.get(room)
         if place is None:
             return
-        place.newest = max(place.newest, number)
         if room != self.focus and not mine and number > place.replayed:
             place.unread += 1
             place.called += called

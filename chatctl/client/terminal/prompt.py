@@ -15,7 +15,7 @@ from chatctl.text import one_line
 
 Fragments = list[tuple[str, str]]
 
-LONGEST_ROOM = 12  # columns
+LONGEST_ROOM = 12  # columns of its name; that of the room one talks in gets more where there is space
 WAITING_SHOWN = 3  # lines of what waits to be sent
 PATIENCE = 0.4  # seconds that a post may take before it is shown as waiting
 
@@ -28,7 +28,9 @@ def prompt(places: Places, state: str, columns: int) -> Fragments:
         state: of the connection; empty if there is nothing to say about it.
         columns: of the window: where it is narrow the other rooms get less of it.
     """
-    room = room_label(_short(places.focus)) if places.focus else "(no room)"
+    # Of two rooms whose names begin alike one must see in which one one talks.
+    longest = max(columns // 3, LONGEST_ROOM)
+    room = room_label(_cut(one_line(places.focus), longest)) if places.focus else "(no room)"
     unread = [(number, place) for number, place in enumerate(places.all(), 1) if place.unread]
     if not unread:
         return [("class:prompt", f"{room}{state}> ")]
@@ -42,7 +44,8 @@ def _by_room(unread: Sequence[tuple[int, Place]]) -> Fragments:
     fragments: Fragments = []
     for number, place in unread:
         fragments.append(("class:prompt", ", " if fragments else "["))
-        fragments += _counts(f"{number}:{_short(place.room)} ", place.unread, place.called)
+        label = _cut(one_line(place.room), LONGEST_ROOM)
+        fragments += _counts(f"{number}:{label} ", place.unread, place.called)
     return [*fragments, ("class:prompt", "]")]
 
 
@@ -55,10 +58,6 @@ def _counts(label: str, unread: int, called: int) -> Fragments:
     """Returns how much is unread, and after an ``@`` how much of it names the reader."""
     fragments = [("class:unread", f"{label}{unread}")]
     return [*fragments, ("class:unread-mention", f" @{called}")] if called else fragments
-
-
-def _short(room: str) -> str:
-    return _cut(one_line(room), LONGEST_ROOM)
 
 
 def waiting(texts: Sequence[str], columns: int) -> Fragments:

@@ -138,8 +138,7 @@ class Ignored:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        lines = read(path).decode(errors="replace").splitlines() if path else []
-        self._names = {fold(name): name for name in map(str.strip, lines) if name}
+        self._names = self._load()
         self._renamed: set[str] = set()  # what they are called by now, folded
 
     def __contains__(self, name: str) -> bool:
@@ -161,7 +160,7 @@ class Ignored:
             DataError: it cannot be written; it is true for this run.
         """
         self._names[fold(name)] = name
-        self._save()
+        self._save(self._load() | {fold(name): name})
 
     def remove(self, name: str) -> bool:
         """Shows `name` again; returns whether they were ignored.
@@ -172,9 +171,14 @@ class Ignored:
         self._renamed.clear()
         if self._names.pop(fold(name), None) is None:
             return False
-        self._save()
+        self._save({other: spelled for other, spelled in self._load().items() if other != fold(name)})
         return True
 
-    def _save(self) -> None:
+    def _load(self) -> dict[str, str]:
+        """Returns what is in the file: another client may have written since."""
+        lines = read(self._path).decode(errors="replace").splitlines() if self._path else []
+        return {fold(name): name for name in map(str.strip, lines) if name}
+
+    def _save(self, names: dict[str, str]) -> None:
         if self._path:
-            write(self._path, "".join(f"{name}\n" for name in self.names()).encode())
+            write(self._path, "".join(f"{name}\n" for name in sorted(names.values())).encode())
