@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import select
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
+from io import FileIO
 
 from chatctl.errors import ChatError
 from chatctl.framing import encode_all
@@ -62,13 +63,20 @@ def write(data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         try:
-            rest = rest[os.write(STDOUT, rest) :]
-        except BlockingIOError:  # Whoever shares it has made it so.
-            select.select([], [STDOUT], [])
+            written = _stream().write(rest)
         except BrokenPipeError:
             raise
         except OSError as error:
             raise ChatError(f"cannot write: {error.strerror}") from None
+        if written is None:  # Whoever shares it has made it one that does not wait.
+            select.select([], [STDOUT], [])
+        rest = rest[written or 0 :]
+
+
+@cache
+def _stream() -> FileIO:
+    """Returns standard output without a buffer; on a console of Windows it takes UTF-8."""
+    return open(STDOUT, "wb", buffering=0, closefd=False)
 
 
 def _painter(rooms: Sequence[str]) -> Callable[[Sequence[Frame]], bytes]:
