@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import sys
 import threading
@@ -15,6 +16,8 @@ from chatctl.messages import Frame
 
 STDOUT = 1
 CLOSED = select.POLLERR | select.POLLHUP
+# What JSON does not escape and `text.visible` does. Tag characters, which are invisible and no more, stay.
+_UNSHOWN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]")
 
 
 class Output:
@@ -29,7 +32,7 @@ class Output:
     """
 
     def __init__(self, rooms: Sequence[str], *, as_json: bool) -> None:
-        self._encode = encode_all if as_json else _painter(rooms)
+        self._encode = json_lines if as_json else _painter(rooms)
         self.closed = False
 
     def show(self, frames: Sequence[Frame]) -> None:
@@ -51,6 +54,14 @@ class Output:
         if any(event & CLOSED for _, event in poll.poll()):
             self.closed = True
             closed()
+
+
+def json_lines(frames: Sequence[Frame]) -> bytes:
+    """Returns frames as lines of JSON; where that is a terminal, what could act on one is escaped in them."""
+    data = encode_all(frames)
+    if not (sys.stdout and sys.stdout.isatty()):
+        return data
+    return _UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", data.decode()).encode()
 
 
 def as_bytes(text: str) -> bytes:
