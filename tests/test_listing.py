@@ -77,6 +77,8 @@ def test_tables(server: RunningServer) -> None:
 def test_frames_on_a_terminal_if_they_are_asked_for(server: RunningServer) -> None:
     (line,) = lines_on_a_terminal(server, "chatctl who --room dev --json")
     assert json.loads(line)["count"] == 2
+    topic = r'"[bold]all is well[/]\u202e"'
+    assert topic in "".join(lines_on_a_terminal(server, "chatctl rooms --json"))
 
 
 @pytest.mark.parametrize("command", ["who", "rooms"])

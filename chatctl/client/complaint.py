@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 
@@ -18,5 +17,7 @@ def complain(text: str) -> None:
     no buffer, as what stayed in it would fail again when Python ends.
     """
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    with suppress(OSError):
-        os.write(STDERR, f"chatctl: {one_line(text)}\n".encode(encoding, "backslashreplace"))
+    line = f"chatctl: {one_line(text)}\n".encode(encoding, "backslashreplace")
+    # Not os.write, which a console of Windows takes for its old code page.
+    with suppress(OSError), open(STDERR, "wb", buffering=0, closefd=False) as stream:
+        stream.write(line)

@@ -10,10 +10,9 @@ from msgspec import structs
 
 from chatctl.client.access import Access
 from chatctl.client.connection import ChatClient
-from chatctl.client.scripts.output import write
+from chatctl.client.scripts.output import json_lines, write
 from chatctl.client.visitor import visit
 from chatctl.errors import NotInTime, Refused
-from chatctl.framing import encode
 from chatctl.messages import Error, ListRooms, Members, Rooms, Who
 from chatctl.names import check_room
 from chatctl.text import one_line
@@ -85,7 +84,7 @@ def _without(name: str, members: Members, *, everywhere: bool) -> Members:
 
 def _show(answer: F, shown: Callable[[F], RenderableType], *, as_json: bool) -> int:
     if as_json or not (sys.stdout and sys.stdout.isatty()):
-        write(encode(answer))
+        write(json_lines([answer]))
         return 0
     from rich.console import Console
 

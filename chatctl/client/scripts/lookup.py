@@ -10,10 +10,9 @@ from chatctl.client.complaint import complain
 from chatctl.client.connection import ChatClient
 from chatctl.client.display.render import View
 from chatctl.client.display.screen import choose_paint
-from chatctl.client.scripts.output import as_bytes, write
+from chatctl.client.scripts.output import as_bytes, json_lines, write
 from chatctl.client.since import Since
 from chatctl.client.visitor import visit
-from chatctl.framing import encode_all
 from chatctl.messages import MAX_PAGE, Msg
 from chatctl.names import check_room
 
@@ -111,7 +110,7 @@ def _print(pages: Iterable[list[Msg]], nothing: str, view: View, *, as_json: boo
     count = 0
     paint = choose_paint()
     for page in pages:
-        write(encode_all(page) if as_json else as_bytes("".join(paint(message, view) for message in page)))
+        write(json_lines(page) if as_json else as_bytes("".join(paint(message, view) for message in page)))
         count += len(page)
     if not count:
         complain(nothing)

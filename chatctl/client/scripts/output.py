@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import re
 import select
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
+from io import FileIO
 
 from chatctl.errors import ChatError
 from chatctl.framing import encode_all
@@ -14,6 +16,8 @@ from chatctl.messages import Frame
 
 STDOUT = 1
 CLOSED = select.POLLERR | select.POLLHUP
+# What JSON does not escape and `text.visible` does. Tag characters, which are invisible and no more, stay.
+_UNSHOWN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]")
 
 
 class Output:
@@ -28,7 +32,7 @@ class Output:
     """
 
     def __init__(self, rooms: Sequence[str], *, as_json: bool) -> None:
-        self._encode = encode_all if as_json else _painter(rooms)
+        self._encode = json_lines if as_json else _painter(rooms)
         self.closed = False
 
     def show(self, frames: Sequence[Frame]) -> None:
@@ -52,6 +56,14 @@ class Output:
             closed()
 
 
+def json_lines(frames: Sequence[Frame]) -> bytes:
+    """Returns frames as lines of JSON; where that is a terminal, what could act on one is escaped in them."""
+    data = encode_all(frames)
+    if not (sys.stdout and sys.stdout.isatty()):
+        return data
+    return _UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", data.decode()).encode()
+
+
 def as_bytes(text: str) -> bytes:
     """Returns text as standard output takes it: a terminal that knows no arrows gets question marks."""
     return text.encode(getattr(sys.stdout, "encoding", None) or "utf-8", "replace")
@@ -62,13 +74,20 @@ def write(data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         try:
-            rest = rest[os.write(STDOUT, rest) :]
-        except BlockingIOError:  # Whoever shares it has made it so.
-            select.select([], [STDOUT], [])
+            written = _stream().write(rest)
         except BrokenPipeError:
             raise
         except OSError as error:
             raise ChatError(f"cannot write: {error.strerror}") from None
+        if written is None:  # Whoever shares it has made it one that does not wait.
+            select.select([], [STDOUT], [])
+        rest = rest[written or 0 :]
+
+
+@cache
+def _stream() -> FileIO:
+    """Returns standard output without a buffer; on a console of Windows it takes UTF-8."""
+    return open(STDOUT, "wb", buffering=0, closefd=False)
 
 
 def _painter(rooms: Sequence[str]) -> Callable[[Sequence[Frame]], bytes]:
