@@ -79,13 +79,12 @@ def test_a_room_entered_again_keeps_what_is_unread() -> None:
     assert counts(made, "dev") == (2, 0)
 
 
-def test_a_server_that_counts_anew() -> None:
+def test_a_room_that_is_numbered_anew_has_nothing_old() -> None:
     made = places("lobby")
-    made.enter(state("dev", last=70))
-    made.note("dev", 71)
-    made.enter(state("dev", last=0))
-    made.note("dev", 1)
-    assert counts(made, "dev") == (2, 0)
+    made.enter(state("dev", last=7))
+    made.enter(state("dev", last=2))
+    made.note("dev", 2)
+    assert counts(made, "dev") == (1, 0)
 
 
 def test_who_is_there() -> None:

@@ -80,8 +80,9 @@ class Places:
             if len(self._places) >= MAX_PLACES:
                 return None
             place = self._places[state.room] = Place(state.room, replayed=state.last)
-        elif state.last < place.newest:  # A server that kept nothing counts anew.
-            place.newest, place.replayed = 0, state.last
+        elif state.last < place.replayed:
+            # The server kept nothing when it was restarted, and numbers anew.
+            place.replayed = 0
         place.topic = state.topic
         place.members.clear()
         self.know(place, state.members)
