@@ -195,9 +195,9 @@ def test_wrong_use(joined: Called, args: list[str], env: dict[str, str], words: 
 
 @pytest.mark.parametrize(
     ("args", "text", "named"),
-    [([], "", False), (["--name", "login"], "", True), ([], 'name = "login"\n', True)],
+    [([], "", False), (["--name", "login"], "", True), ([], 'name = "login"\n', False)],
 )
-def test_a_chosen_name_is_told_from_the_login_name(
+def test_only_a_name_that_was_asked_for_is_insisted_on(
     monkeypatch: pytest.MonkeyPatch, path: Path, args: list[str], text: str, named: bool
 ) -> None:
     path.write_text(text)

@@ -367,6 +367,17 @@ def test_a_server_that_forgot_everything_is_followed_from_its_first_message_on(t
             assert job.err == f"chatctl: {ANEW.format(700)}\n"
 
 
+def test_an_id_that_is_not_there_yet_is_no_reason_to_handle_everything(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    say(server, "lobby", *numbers(1, 3))
+    with running(server, "exec chatctl tail --json --from 20261124", tmp_path) as job:
+        wait_for(lambda: "from now on" in job.err, "it is told")
+        say(server, "lobby", "4")
+        wait_for(lambda: texts(job) == ["4"], "what is new, and only that")
+        assert job.err == "chatctl: the last message of #lobby is 3, not 20261124: from now on\n"
+
+
 def test_a_server_that_forgot_everything_meanwhile(tmp_path: Path) -> None:
     port = fixed_port()
     memory = ("--port", str(port), "--ephemeral", "--rate", "0")

@@ -150,7 +150,9 @@ def access(
     if where is not None and _rank(ctx, "server") == 0:
         raise typer.BadParameter("give HOST or --server, not both")
     host, port = _address(ctx, where, server, host, port)
-    return Access(host, port, name or _login_name(), key or None, named=bool(name))
+    return Access(
+        host, port, name or _login_name(), key or None, named=bool(name) and _rank(ctx, "name") == 0
+    )
 
 
 def _address(

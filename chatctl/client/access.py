@@ -17,7 +17,7 @@ class Access:
         port: its port.
         name: what to be called.
         key: what lets this person in, where the server asks for it; never shown.
-        named: the person chose the name; else it is only their login name.
+        named: it has to be this name; else it may get a number where it is taken.
     """
 
     host: str

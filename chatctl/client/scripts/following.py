@@ -17,10 +17,18 @@ Message = Msg | Gap | Told
 
 
 class Start(Struct, frozen=True):
-    """Where to begin in a room: behind an id or at a time, else with its last messages."""
+    """Where to begin in a room: behind an id or at a time, else with its last messages.
+
+    Attributes:
+        since: the place.
+        lines: how many of the last messages.
+        kept: the place is known from an earlier run, so that one the server does not know means that it
+            counts anew; one that a person asks for is more likely a slip.
+    """
 
     since: Since | None = None
     lines: int = 0
+    kept: bool = False
 
 
 class Follower:
@@ -47,23 +55,26 @@ class Follower:
             ConnectionFailed: the connection is over.
         """
         for room, start in starts.items():
-            after = None if start.since is None else self._find(room, start.since)
+            after = None if start.since is None else self._find(room, start.since, kept=start.kept)
             self._backlogs[room] = start.lines
             if after is not None:
                 self._places[room] = after
             # Where the id is unknown to the server, it may have been started anew: all is wanted then.
             self._client.send(Join(room, after, start.lines if after is None else MAX_BACKLOG))
 
-    def _find(self, room: str, since: Since) -> int:
+    def _find(self, room: str, since: Since, *, kept: bool) -> int:
         """Returns the id behind which something begins."""
-        if since.after is not None:
+        if since.after is not None and kept:
             return since.after
         # What is said between the two questions must be found by the second one.
-        newest = self._client.history(room, limit=1).messages
+        page = self._client.history(room, limit=1).messages
+        newest = page[-1].id if page else 0
+        if since.after is not None:
+            if since.after > newest:
+                complain(f"the last message of #{room} is {newest}, not {since.after}: from now on")
+            return min(since.after, newest)
         found = self._client.history(room, since=since.at, limit=1).messages
-        if found:
-            return found[0].id - 1
-        return newest[-1].id if newest else 0
+        return found[0].id - 1 if found else newest
 
     def messages(self) -> Iterator[Message]:
         """Yields what is said, and what is missing, until the connection is closed.

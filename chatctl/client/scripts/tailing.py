@@ -73,7 +73,7 @@ def _following(
     with _kept(state) as (places, note), come_in(access, {}, backlog=MAX_BACKLOG) as client:
         follower = Follower(client, note)
         follower.enter(
-            {room: Start(Since(after=places[room])) if room in places else start for room in rooms}
+            {room: Start(Since(after=places[room]), kept=True) if room in places else start for room in rooms}
         )
         yield follower, client.close
 
