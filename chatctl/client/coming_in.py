@@ -22,6 +22,7 @@ def come_in(
     timeout: float = CONNECT_SECONDS,
     reconnect: bool = True,
     insist: bool | None = None,
+    listen: bool = True,
 ) -> ChatClient:
     """Connects, and comes in.
 
@@ -31,7 +32,8 @@ def come_in(
         backlog: earlier messages of each room joined afresh, at most 500.
         timeout: seconds until the welcome must be there.
         reconnect: comes back whenever the line is lost.
-        insist: by no other name; if left out, only by one that the person chose.
+        insist: by no other name; if left out, as `access` says.
+        listen: keeps what comes, as `ChatClient.connect` has it.
 
     Raises:
         ConnectionFailed: in one line why it did not work.
@@ -51,6 +53,7 @@ def come_in(
                 timeout=max(deadline - time.monotonic(), SHORTEST),
                 key=access.key,
                 reconnect=reconnect,
+                listen=listen,
             )
         except ConnectionFailed as failure:
             if failure.code != "name-taken":

@@ -17,7 +17,7 @@ from chatctl import keepalive
 from chatctl.client.retry import FINAL
 from chatctl.errors import ConnectionFailed, Refused
 from chatctl.framing import Fault, encode, server_frames
-from chatctl.messages import Bye, Error, Hello, Ping, Pong, ServerFrame, Welcome
+from chatctl.messages import MAX_SERVER_FRAME, Bye, Error, Hello, Ping, Pong, ServerFrame, Welcome
 from chatctl.names import check_name
 from chatctl.text import one_line
 
@@ -74,7 +74,8 @@ class Link:
     @property
     def is_stuck(self) -> bool:
         """Whether the line did not take all that was sent: then `send` only adds to what waits."""
-        return bool(self._unsent)
+        with self._sending:
+            return bool(self._unsent)
 
     # Coming in
 
@@ -190,7 +191,8 @@ class Link:
             if self._ending:
                 raise self._ending
             data = self._receive()
-            self._size += len(data)
+            # What came before the frame that is coming now, and is nothing to keep, does not count.
+            self._size = min(self._size, MAX_SERVER_FRAME) + len(data)
             frames = self._sort_out(self._reader.feed(data))
         size = self._size
         if frames:
