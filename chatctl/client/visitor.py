@@ -7,7 +7,7 @@ from chatctl.client.coming_in import come_in
 from chatctl.client.connection import CONNECT_SECONDS, ChatClient
 
 
-def visit(access: Access, *, timeout: float = CONNECT_SECONDS, listen: bool = False) -> ChatClient:
+def visit(access: Access, *, timeout: float = CONNECT_SECONDS, listen: bool = True) -> ChatClient:
     """Connects, under the name or, where that is taken, with something behind it.
 
     Args:

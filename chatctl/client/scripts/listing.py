@@ -41,7 +41,7 @@ def show_people(access: Access, room: str | None, *, as_json: bool) -> int:
         ChatError: the server cannot be used, or does not answer.
     """
     asked = None if room is None else check_room(room)
-    with visit(access, listen=True) as client:
+    with visit(access) as client:
         client.send(Who(asked, n=NUMBER))
         members = _without(client.name, _answer(client, Members), everywhere=room is None)
         client.leave()
@@ -50,7 +50,7 @@ def show_people(access: Access, room: str | None, *, as_json: bool) -> int:
 
 def show_rooms(access: Access, *, as_json: bool) -> int:
     """Prints the rooms of the server; as `show_people`."""
-    with visit(access, listen=True) as client:
+    with visit(access) as client:
         client.send(ListRooms(n=NUMBER))
         rooms = _answer(client, Rooms)
         client.leave()

@@ -45,7 +45,7 @@ def show_history(
         ChatError: told in one line.
     """
     room = check_room(room)
-    with visit(access) as client:
+    with visit(access, listen=False) as client:
         pages = (
             _last(client, room, limit or DEFAULT_LIMIT) if since is None else _on(client, room, since, limit)
         )
@@ -62,7 +62,7 @@ def show_found(
     as_json: bool,
 ) -> int:
     """Prints the messages that hold every word of `text`, the oldest first; as `show_history`."""
-    with visit(access) as client:
+    with visit(access, listen=False) as client:
         found = client.search(text, None if room is None else check_room(room), limit=limit or DEFAULT_LIMIT)
         view = View(client.name, "" if room is None else check_room(room))
         code = _print([found.messages[::-1]], "nothing was found", view, as_json=as_json)
