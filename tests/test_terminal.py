@@ -251,7 +251,7 @@ def test_rooms(server: RunningServer) -> None:
         ann.expect("! you are in no room; /join ROOM enters one", "(no room)> hello?")
         ann.type(CTRL_U)
         ann.enter("/join a-room-with-a-long-name")
-        ann.expect("— in #a-room-with-a-long-name, nobody else is here", "#a-room-with…>")
+        ann.expect("— in #a-room-with-a-long-name, nobody else is here", "#a-room-with-a-long-name>")
 
 
 def test_what_cannot_be_done_is_said_in_one_line(server: RunningServer) -> None:
