@@ -41,12 +41,16 @@ def test_a_long_name_is_cut() -> None:
 
 def test_what_is_unread_elsewhere_and_what_of_it_is_for_oneself() -> None:
     shown = prompt(busy(), "", 80)
-    assert text(shown) == "#lobby [2:dev 2, 3:ops 3 @1]> "
+    assert text(shown) == "#lobby [3:ops 3 @1, 2:dev 2]> "
     assert styles(shown, "unread-mention") == [" @1"]
 
 
-def test_a_narrow_window_gets_the_sums() -> None:
-    assert text(prompt(busy(), " (away)", 30)) == "#lobby [+5 @1] (away)> "
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [(48, "[3:ops 3 @1, 2:dev 2]"), (36, "[3:ops 3 @1, +2]"), (20, "[+5 @1]"), (1, "[+5 @1]")],
+)
+def test_a_narrow_window_gets_sums(columns: int, shown: str) -> None:
+    assert text(prompt(busy(), " (away)", columns)) == f"#lobby {shown} (away)> "
 
 
 def test_hostile_names_of_rooms_stay_in_their_line() -> None:

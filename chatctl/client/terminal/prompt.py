@@ -34,24 +34,39 @@ def prompt(places: Places, state: str, columns: int) -> Fragments:
     unread = [(number, place) for number, place in enumerate(places.all(), 1) if place.unread]
     if not unread:
         return [("class:prompt", f"{room}{state}> ")]
-    news = _by_room(unread)
-    if sum(cell_len(text) for _, text in news) > columns // 2:
-        news = _in_all([place for _, place in unread])
+    # First the rooms in which one is called.
+    unread.sort(key=lambda row: not row[1].called)
+    news = _unread(unread, columns // 2)
     return [("class:prompt", f"{room} "), *news, ("class:prompt", f"{state}> ")]
 
 
-def _by_room(unread: Sequence[tuple[int, Place]]) -> Fragments:
+def _unread(unread: Sequence[tuple[int, Place]], columns: int) -> Fragments:
+    """Returns what is unread, room by room as far as they find space, and then in all others together."""
+    shown = [_in_room(number, place) for number, place in unread]
+    for fitting in range(len(shown), -1, -1):
+        parts = shown[:fitting]
+        if fitting < len(shown):
+            parts.append(_in_all([place for _, place in unread[fitting:]]))
+        if not fitting or sum(2 + sum(cell_len(text) for _, text in part) for part in parts) <= columns:
+            break
+    return _listed(parts)
+
+
+def _listed(parts: Iterable[Fragments]) -> Fragments:
     fragments: Fragments = []
-    for number, place in unread:
-        fragments.append(("class:prompt", ", " if fragments else "["))
-        label = _cut(one_line(place.room), LONGEST_ROOM)
-        fragments += _counts(f"{number}:{label} ", place.unread, place.called)
+    for part in parts:
+        fragments += [("class:prompt", ", " if fragments else "["), *part]
     return [*fragments, ("class:prompt", "]")]
+
+
+def _in_room(number: int, place: Place) -> Fragments:
+    label = _cut(one_line(place.room), LONGEST_ROOM)
+    return _counts(f"{number}:{label} ", place.unread, place.called)
 
 
 def _in_all(places: Iterable[Place]) -> Fragments:
     unread, called = map(sum, zip(*((place.unread, place.called) for place in places), strict=True))
-    return [("class:prompt", "["), *_counts("+", unread, called), ("class:prompt", "]")]
+    return _counts("+", unread, called)
 
 
 def _counts(label: str, unread: int, called: int) -> Fragments:
