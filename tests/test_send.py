@@ -309,7 +309,7 @@ class Hasty:
         self._events.put([])
 
 
-def test_an_answer_may_come_very_soon(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_may_come_very_soon(capfd: pytest.CaptureFixture[str]) -> None:
     client: Any = Hasty()
     sending = Sending(client, Goal("lobby"), None, as_json=False)
     thread = threading.Thread(target=sending.post_lines, args=(words(["a\nb\nc"]),))
@@ -317,7 +317,7 @@ def test_an_answer_may_come_very_soon(capsys: pytest.CaptureFixture[str]) -> Non
     assert sending.follow() == 4
     thread.join(SECONDS)
     assert client.submitted == ["a", "b", "c"]
-    assert capsys.readouterr().err == "chatctl: line 2: no\n"
+    assert capfd.readouterr().err == "chatctl: line 2: no\n"
 
 
 # Lost lines

@@ -89,7 +89,7 @@ def breaks(text: str, width: int, others: int) -> list[int]:
         width: of the first line, in columns.
         others: of the other lines.
     """
-    if cell_len(text) <= width:
+    if columns(text) <= width:
         return []
     found: list[int] = []
     used = 0
