@@ -39,6 +39,10 @@ from chatctl.messages import (
 )
 from chatctl.names import check_room
 
+# However many a server tells of, no more are remembered, all rooms together.
+MAX_PLACES = 100
+MAX_MEMBERS = 20_000
+
 
 class Place(Struct):
     """What is known of a room one is in."""
@@ -135,6 +139,8 @@ class Conversation:
             yield Msg(ack.id or 0, ack.at, room, self.name, post.text, post.kind)
 
     def _enter(self, state: RoomState) -> None:
+        if state.room not in self._places and len(self._places) >= MAX_PLACES:
+            return
         self._places[state.room] = Place(state.topic, set(state.members))
         if state.room == self._wanted:
             self._go_to(state.room)
@@ -146,7 +152,8 @@ class Conversation:
     def _came_and_went(self, event: Presence) -> Iterator[Frame]:
         place = self._places.get(event.room)
         if place:
-            place.members |= set(event.joined)
+            if sum(len(other.members) for other in self._places.values()) < MAX_MEMBERS:
+                place.members |= set(event.joined)
             place.members -= set(event.left)
         if event.room in self._parting and self.name in event.left:
             self._parting.discard(event.room)
