@@ -321,7 +321,7 @@ def _visitor(host: str, port: int) -> Callable[[str], ChatClient]:
     """Returns what connects without entering a room."""
     from chatctl.client.connection import ChatClient
 
-    return lambda name: ChatClient.connect(host, port, name, {}, reconnect=False)
+    return lambda name: ChatClient.connect(host, port, name, {}, reconnect=False, listen=False)
 
 
 def _split_address(address: str, port: int) -> tuple[str, int]:

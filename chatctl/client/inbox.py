@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 
 from chatctl.client.events import Event
+from chatctl.messages import Members, Presence, RoomState
 
 MAX_EVENTS = 10_000
-# Of the lines that events came in: in memory they take some three times that, and fifteen times at the worst.
+# Of the lines that events came in: in memory they take three times that, and six times at the worst.
 MAX_BYTES = 1 << 20
+NAME_BYTES = 64  # that a name takes in memory, besides those it came in
 # While somebody waits for an answer reading has to go on, though whoever would look at events may be waiting.
 MAX_MEANWHILE = 64 << 20
 
@@ -17,7 +19,7 @@ class Inbox:
     """Events, and how much they are.
 
     Attributes:
-        size: bytes of the lines they came in.
+        size: bytes of the lines they came in, and more for lists of names.
     """
 
     def __init__(self) -> None:
@@ -40,9 +42,21 @@ class Inbox:
     def add(self, event: Event) -> None:
         """Puts an event at the end."""
         self._events.append(event)
+        self.size += NAME_BYTES * _count_names(event)
 
     def take(self) -> deque[Event]:
         """Returns all events, which are here no longer."""
         events, self._events = self._events, deque()
         self.size = 0
         return events
+
+
+def _count_names(event: Event) -> int:
+    match event:
+        case RoomState():
+            return len(event.members)
+        case Presence():
+            return len(event.joined) + len(event.left)
+        case Members():
+            return len(event.names)
+    return 0

@@ -17,7 +17,7 @@ from chatctl import keepalive
 from chatctl.client.retry import FINAL
 from chatctl.errors import ConnectionFailed, Refused
 from chatctl.framing import Fault, encode, server_frames
-from chatctl.messages import Bye, Error, Hello, Ping, Pong, ServerFrame, Welcome
+from chatctl.messages import MAX_SERVER_FRAME, Bye, Error, Hello, Ping, Pong, ServerFrame, Welcome
 from chatctl.names import check_name
 from chatctl.text import one_line
 
@@ -74,7 +74,8 @@ class Link:
     @property
     def is_stuck(self) -> bool:
         """Whether the line did not take all that was sent: then `send` only adds to what waits."""
-        return bool(self._unsent)
+        with self._sending:
+            return bool(self._unsent)
 
     # Coming in
 
@@ -190,7 +191,8 @@ class Link:
             if self._ending:
                 raise self._ending
             data = self._receive()
-            self._size += len(data)
+            # What came before the frame that is coming now, and is nothing to keep, does not count.
+            self._size = min(self._size, MAX_SERVER_FRAME) + len(data)
             frames = self._sort_out(self._reader.feed(data))
         size = self._size
         if frames:
@@ -302,14 +304,15 @@ def _left(deadline: float) -> float:
 
 def _wait(sock: socket.socket, seconds: float, *, to_send: bool) -> None:
     """Waits at most `seconds` until there is something to read, or, where that is wanted, room to send."""
-    if sock.fileno() < 0:
+    number = sock.fileno()
+    if number < 0:
         raise OSError("it was closed")
     if hasattr(select, "poll"):
         poll = select.poll()
-        poll.register(sock, select.POLLIN | (select.POLLOUT if to_send else 0))
+        poll.register(number, select.POLLIN | (select.POLLOUT if to_send else 0))
         poll.poll(seconds * 1000)
     else:  # On Windows, where it takes any socket; elsewhere none with a number above 1 023.
-        select.select([sock], [sock] if to_send else [], [], seconds)
+        select.select([number], [number] if to_send else [], [], seconds)
 
 
 def _words(text: str) -> str:
