@@ -482,15 +482,16 @@ class ChatClient:
                 self._seen.enter(frame)
             case Renamed(name=self.name):
                 self.name = _own_name(frame.to)
-            case Told() | Topic():
-                _check_size(frame.text)
+            case Told() | Topic() if len(frame.text) > MAX_TEXT:
+                raise _too_long(frame.text)
         item = self._outgoing.find(getattr(frame, "re", None))
         if item and isinstance(item.frame, Join | Rename):
             self._settle(item, frame)
         self._tell(frame)
 
     def _take_message(self, message: Msg) -> None:
-        _check_size(message.text)
+        if len(message.text) > MAX_TEXT:
+            raise _too_long(message.text)
         item = self._outgoing.find(message.nonce)
         new = self._seen.is_new(message)
         if item:
@@ -625,11 +626,6 @@ def _own_name(name: str) -> str:
         raise LineEnded(f"{BROKEN}: it gave you a name that is none", code="bad-frame") from None
 
 
-def _check_size(text: str) -> None:
-    """Sees to it that nobody has to draw a text that nobody may send.
-
-    Raises:
-        LineEnded: it is too long.
-    """
-    if len(text) > MAX_TEXT:
-        raise LineEnded(f"{BROKEN}: a text of {len(text)} characters", code="bad-frame")
+def _too_long(text: str) -> LineEnded:
+    """Returns what ends the connection, so that nobody has to draw a text that nobody may send."""
+    return LineEnded(f"{BROKEN}: a text of {len(text)} characters", code="bad-frame")
