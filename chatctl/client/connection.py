@@ -23,9 +23,9 @@ from typing import TypeVar
 
 from msgspec import UNSET, structs
 
-import chatctl
 from chatctl.client.answer import Answer
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
+from chatctl.client.greeting import make_hello
 from chatctl.client.inbox import Inbox
 from chatctl.client.link import LineEnded, Link
 from chatctl.client.outgoing import Item, Outgoing, encode_frame, make_item
@@ -37,7 +37,6 @@ from chatctl.messages import (
     DEFAULT_BACKLOG,
     DEFAULT_PAGE,
     LOBBY,
-    VERSION,
     Ack,
     AskHistory,
     ClientFrame,
@@ -69,7 +68,6 @@ from chatctl.text import MAX_TEXT, check_text
 P = TypeVar("P", History, Found)
 
 CONNECT_SECONDS = 10.0
-MAX_KEY = 1_024  # characters: they find their place in a hello
 JOIN_SECONDS = 2.0  # in which the thread ends
 CLOSED = "the connection was closed"
 TOO_MUCH = "more came than can be kept while an answer is waited for"
@@ -164,15 +162,7 @@ class ChatClient:
         Raises:
             ConnectionFailed: in one line why it did not work; `code` is the server's, where that `refused`.
         """
-        hello = Hello(
-            v=VERSION,
-            name=name,
-            rooms=UNSET if rooms is None else dict(rooms),
-            backlog=backlog,
-            key=key,
-            agent=agent or f"chatctl/{chatctl.__version__}",
-        )
-        _check_hello(hello)
+        hello = make_hello(name, rooms, backlog, agent, key)
         return cls(host, port, hello, timeout, reconnect=reconnect, listen=listen)
 
     def _make_link(self) -> Link:
@@ -411,9 +401,11 @@ class ChatClient:
 
     def _forget(self) -> None:
         """Drops the posts whose answers the caller has seen."""
-        while self._answered:
-            nonce = self._answered.pop()
-            self.unacked.pop(nonce, None)
+        if self._answered:
+            with self._lock:
+                for nonce in self._answered:
+                    self.unacked.pop(nonce, None)
+                self._answered.clear()
 
     def retry_now(self) -> None:
         """Tries to come back at once, if this client is waiting to do so; from any thread."""
@@ -428,6 +420,8 @@ class ChatClient:
 
     def wait_acked(self, left: int = 0) -> bool:
         """Waits until at most `left` posts are neither acked nor refused.
+
+        Somebody has to read events meanwhile, unless nobody listens.
 
         Returns:
             False if the connection ended before.
@@ -507,15 +501,16 @@ class ChatClient:
                 self._seen.enter(frame)
             case Renamed(name=self.name):
                 self.name = _own_name(frame.to)
-            case Told() | Topic():
-                _check_size(frame.text)
+            case Told() | Topic() if len(frame.text) > MAX_TEXT:
+                raise _too_long(frame.text)
         item = self._outgoing.find(getattr(frame, "re", None))
         if item and isinstance(item.frame, Join | Rename):
             self._settle(item, frame)
         self._tell(frame)
 
     def _take_message(self, message: Msg) -> None:
-        _check_size(message.text)
+        if len(message.text) > MAX_TEXT:
+            raise _too_long(message.text)
         item = self._outgoing.find(message.nonce)
         new = self._seen.is_new(message)
         if item:
@@ -638,23 +633,6 @@ class ChatClient:
         self.close()
 
 
-def _check_hello(hello: Hello) -> None:
-    """Checks what would only be refused, and could not even be written as JSON if it had lone surrogates.
-
-    Raises:
-        ConnectionFailed: a name or a room is none, or the key is no text.
-    """
-    try:
-        check_name(hello.name)
-        for room in hello.rooms or ():
-            check_room(room)
-    except Refused as refusal:
-        raise ConnectionFailed(str(refusal), code=refusal.code, refused=True) from None
-    if hello.key is not None and not (hello.key.isprintable() and len(hello.key) <= MAX_KEY):
-        text = f"that is no key: it is one line of at most {MAX_KEY} characters"
-        raise ConnectionFailed(text, code="auth-failed", refused=True)
-
-
 def _own_name(name: str) -> str:
     """Returns what the server says that this client is called now: it must be able to come back so.
 
@@ -667,11 +645,6 @@ def _own_name(name: str) -> str:
         raise LineEnded(f"{BROKEN}: it gave you a name that is none", code="bad-frame") from None
 
 
-def _check_size(text: str) -> None:
-    """Sees to it that nobody has to draw a text that nobody may send.
-
-    Raises:
-        LineEnded: it is too long.
-    """
-    if len(text) > MAX_TEXT:
-        raise LineEnded(f"{BROKEN}: a text of {len(text)} characters", code="bad-frame")
+def _too_long(text: str) -> LineEnded:
+    """Returns what ends the connection, so that nobody has to draw a text that nobody may send."""
+    return LineEnded(f"{BROKEN}: a text of {len(text)} characters", code="bad-frame")

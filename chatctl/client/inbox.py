@@ -13,6 +13,7 @@ MAX_BYTES = 1 << 20
 NAME_BYTES = 64  # that a name takes in memory, besides those it came in
 # While somebody waits for an answer reading has to go on, though whoever would look at events may be waiting.
 MAX_MEANWHILE = 64 << 20
+_WITH_NAMES = frozenset({RoomState, Presence, Members})
 
 
 class Inbox:
@@ -42,7 +43,8 @@ class Inbox:
     def add(self, event: Event) -> None:
         """Puts an event at the end."""
         self._events.append(event)
-        self.size += NAME_BYTES * _count_names(event)
+        if type(event) in _WITH_NAMES:
+            self.size += NAME_BYTES * _count_names(event)
 
     def take(self) -> deque[Event]:
         """Returns all events, which are here no longer."""

@@ -304,14 +304,15 @@ def _left(deadline: float) -> float:
 
 def _wait(sock: socket.socket, seconds: float, *, to_send: bool) -> None:
     """Waits at most `seconds` until there is something to read, or, where that is wanted, room to send."""
-    if sock.fileno() < 0:
+    number = sock.fileno()
+    if number < 0:
         raise OSError("it was closed")
     if hasattr(select, "poll"):
         poll = select.poll()
-        poll.register(sock, select.POLLIN | (select.POLLOUT if to_send else 0))
+        poll.register(number, select.POLLIN | (select.POLLOUT if to_send else 0))
         poll.poll(seconds * 1000)
     else:  # On Windows, where it takes any socket; elsewhere none with a number above 1 023.
-        select.select([sock], [sock] if to_send else [], [], seconds)
+        select.select([number], [number] if to_send else [], [], seconds)
 
 
 def _words(text: str) -> str:
