@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatctl import messages
-from chatctl.client import connection
+from chatctl.client import greeting
 from chatctl.client.settings import changes, known
 from chatctl.client.settings.known import SETTINGS, variable
 from chatctl.client.settings.lines import line_of
@@ -140,7 +140,7 @@ def test_each_value_knows_its_line(path: Path) -> None:
 def test_defaults_are_those_of_the_rest() -> None:
     assert SETTINGS["backlog"].default == messages.DEFAULT_BACKLOG
     assert SETTINGS["room"].default == messages.LOBBY
-    assert (known.MAX_BACKLOG, known.MAX_KEY) == (messages.MAX_BACKLOG, connection.MAX_KEY)
+    assert (known.MAX_BACKLOG, known.MAX_KEY) == (messages.MAX_BACKLOG, greeting.MAX_KEY)
     for setting in SETTINGS.values():
         assert setting.default is None or setting.check(setting.default) == setting.default
 
