@@ -6,11 +6,28 @@ import json
 import stat
 from pathlib import Path
 
+import platformdirs
 import pytest
 
-from chatctl.client.terminal.remembered import MAX_ROOMS, MAX_SERVERS, SAVE_SECONDS, Ignored, LastSeen, Spot
+from chatctl.client.terminal.remembered import (
+    MAX_ROOMS,
+    MAX_SERVERS,
+    SAVE_SECONDS,
+    Ignored,
+    LastSeen,
+    Spot,
+    directory,
+)
 from chatctl.client.terminal.typed import MAX_KEPT, Typed
 from chatctl.errors import DataError
+
+
+@pytest.mark.parametrize("named", [None, "", "/somewhere/else", "not/absolute", " /blanks "])
+def test_where_it_is_kept(monkeypatch: pytest.MonkeyPatch, named: str | None) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+    if named is not None:
+        monkeypatch.setenv("XDG_STATE_HOME", named)
+    assert str(directory()) == platformdirs.user_state_dir("chatctl", appauthor=False)
 
 
 def mode(path: Path) -> int:
