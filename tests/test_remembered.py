@@ -22,7 +22,7 @@ from chatctl.client.terminal.typed import MAX_KEPT, Typed
 from chatctl.errors import DataError
 
 
-@pytest.mark.parametrize("named", [None, "", "/somewhere/else", "not/absolute", " /blanks "])
+@pytest.mark.parametrize("named", [None, "", "/somewhere/else", "not/absolute"])
 def test_where_it_is_kept(monkeypatch: pytest.MonkeyPatch, named: str | None) -> None:
     monkeypatch.delenv("XDG_STATE_HOME")
     if named is not None:
