@@ -141,6 +141,7 @@ def test_what_was_said_since_one_left(server: RunningServer) -> None:
             assert ann.end() == 0
         bob.say("after")
         bob.say("later")
+        bob.settle()
         with Window(server, "ann") as ann:
             ann.expect("HH:MM  bob: later", "#lobby>")
             lines = ann.lines()
@@ -168,6 +169,7 @@ def test_what_was_said_since_one_parted(server: RunningServer) -> None:
         ann.enter("/part")
         ann.expect("— you left #dev", "#lobby>")
         bob.say("after", room="dev")
+        bob.settle()
         ann.enter("/join dev")
         ann.expect("HH:MM  bob: after", "#dev>")
         assert re.search(
