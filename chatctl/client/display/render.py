@@ -130,19 +130,22 @@ class _Drawing:
             head.append("* ").append_text(self._name(msg.name)).append(" ")
         else:
             head.append_text(self._name(msg.name)).append(": ")
+        text = visible(msg.text)
         mine = fold(msg.name) == fold(self._view.name)
-        called = self._manner.marked and not mine and mentions(visible(msg.text), self._view.name)
-        return Entry(self._clock(msg.at, sent=mine, called=called), head, self._text(msg.text))
+        called = self._manner.marked and not mine and mentions(text, self._view.name)
+        return Entry(self._clock(msg.at, sent=mine, called=called), head, self._text(text))
 
     def _private(self, event: Told | ToldTo, sender: Text, receiver: Text, *, called: bool) -> Entry:
         head = Text("* " if event.kind == "action" else "").append_text(sender)
         head.append(" → ").append_text(receiver).append(": ")
-        return Entry(self._clock(event.at, sent=not called, called=called), head, self._text(event.text))
+        text = self._text(visible(event.text))
+        return Entry(self._clock(event.at, sent=not called, called=called), head, text)
 
     def _text(self, text: str) -> Text:
+        """Returns what was said, and is cleaned."""
         if not self._manner.marked:
-            return Text(visible(text))
-        return markup(visible(text), self._palette, name=self._view.name, links=self._manner.links)
+            return Text(text)
+        return markup(text, self._palette, name=self._view.name, links=self._manner.links)
 
     def _clock(self, at: int, *, sent: bool, called: bool) -> Text:
         """Returns the local time of `at`, milliseconds since the epoch, and whether it is one's own."""

@@ -135,11 +135,10 @@ def choose_paint(look: Callable[[], Look] = Look, *, plain: bool = False) -> Pai
     terminal = is_terminal(sys.stdout)
     if not terminal or plain:
         return PlainPainter(lambda: plain_manner(settle(look(), terminal=terminal)))
+    links = abilities(os.environ.get("TERM", ""), os.environ).links
     return TerminalPainter(
         lambda: os.get_terminal_size(sys.stdout.fileno()).columns,
-        lambda: rich_manner(
-            settle(look(), terminal=True), links=abilities(os.environ.get("TERM", ""), os.environ).links
-        ),
+        lambda: rich_manner(settle(look(), terminal=True), links=links),
     )
 
 

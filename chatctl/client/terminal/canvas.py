@@ -74,10 +74,10 @@ class Canvas:
         # The prompt may have changed even where nothing is written.
         self.app.invalidate()
 
-    def tell(self, codes: str) -> None:
-        """Writes what takes no place on the screen."""
-        if codes:
-            self.output.write_raw(codes)
+    def tell(self, sequences: str) -> None:
+        """Writes what is made for the terminal, as it is."""
+        if sequences:
+            self.output.write_raw(sequences)
             self.output.flush()
 
     # The size of the window
