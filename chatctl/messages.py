@@ -33,6 +33,10 @@ MAX_AGENT = 64  # characters of what a client calls itself
 MAX_ROOMS = 1_000  # that can be entered without asking the log
 MAX_KEPT_ROOMS = 10_000  # that have something in the log
 MAX_WORDS = 16_384  # characters of what the server itself has to say
+MAX_PASSWORD = 1_024  # bytes of UTF-8
+MAX_REASON = 400  # bytes of UTF-8
+MAX_WHOM = 64  # characters of a name, or of an address range
+MAX_BANS_LISTED = 2_000  # of either kind
 MAX_PAGE = 500  # messages in one answer to `history` or `search`
 DEFAULT_PAGE = 100
 
@@ -41,12 +45,20 @@ Whole = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
 MessageId = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Backlog = Annotated[int, Meta(ge=0, le=MAX_BACKLOG)]
 PageSize = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
+Seconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86_400)]
+Uses = Annotated[int, Meta(ge=1, le=1_000_000)]
 Kind = Literal["text", "action"]
+Role = Literal["owner", "moderator", "member", "guest"]
+# What a moderator may do about a person; the last two are about one room alone.
+Measure = Literal["kick", "ban", "unban", "mute", "unmute", "op", "deop", "allow", "disallow"]
 # In what comes from a server: who keeps it, or sorts it, has to know how much it can be.
 Name = Annotated[str, Meta(max_length=MAX_NAME)]
 Room = Annotated[str, Meta(max_length=MAX_ROOM)]
 TopicText = Annotated[str, Meta(max_length=MAX_TOPIC)]
 Nonce = Annotated[str, Meta(max_length=MAX_NONCE)]
+Key = Annotated[str, Meta(max_length=64)]  # that a server makes
+Reason = Annotated[str, Meta(max_length=MAX_REASON)]
+Whom = Annotated[str, Meta(max_length=MAX_WHOM)]
 Words = Annotated[str, Meta(max_length=MAX_WORDS)]
 FewNames = Annotated[list[Name], Meta(max_length=MAX_MEMBERS_SHOWN)]
 Messages = Annotated[list["Msg"], Meta(max_length=MAX_PAGE)]
@@ -171,6 +183,68 @@ class Search(Frame, tag="search"):
     n: Whole | None = None
 
 
+class Register(Frame, tag="register"):
+    """Makes the client's name an account, which from then on needs this password."""
+
+    password: str
+    n: Whole | None = None
+
+
+class Login(Frame, tag="login"):
+    """The client is the one whose account ``name`` is, or that of its own name; it gets that name."""
+
+    password: str
+    name: str | None = None
+    n: Whole | None = None
+
+
+class Moderate(Frame, tag="moderate"):
+    """Does something about a person: ``whom`` is a name, or for bans and mutes an address range."""
+
+    what: Measure
+    whom: str
+    room: str | None = None
+    seconds: Seconds | None = None
+    reason: str = ""
+    n: Whole | None = None
+
+
+class AskBans(Frame, tag="banned"):
+    """Asks who is banned or muted."""
+
+    n: Whole | None = None
+
+
+class SetMode(Frame, tag="mode"):
+    """Says what is allowed in a room; what is left out stays. Without any, asks what is."""
+
+    room: str
+    invite_only: bool | None = None
+    hidden: bool | None = None
+    read_only: bool | None = None
+    topic_locked: bool | None = None
+    n: Whole | None = None
+
+
+class Redact(Frame, tag="redact"):
+    """Takes away what message ``id`` of a room says, for good."""
+
+    room: str
+    id: MessageId
+    reason: str = ""
+    n: Whole | None = None
+
+
+class Invite(Frame, tag="invite"):
+    """Asks for a key that lets others in."""
+
+    room: str = LOBBY
+    uses: Uses = 1
+    seconds: Seconds = 86_400
+    role: Role = "member"
+    n: Whole | None = None
+
+
 class Ping(Frame, tag="ping"):
     """Asks for a ``pong``; either side may."""
 
@@ -204,6 +278,13 @@ ClientFrame = (
     | ListRooms
     | AskHistory
     | Search
+    | Register
+    | Login
+    | Moderate
+    | AskBans
+    | SetMode
+    | Redact
+    | Invite
     | Ping
     | Pong
     | Leave
@@ -230,7 +311,11 @@ class Limits(Struct, omit_defaults=True):
 
 
 class Welcome(Frame, tag="welcome", kw_only=True, gc=True):
-    """The client is in, under ``name``; ``session`` is its fresh secret."""
+    """The client is in, under ``name``; ``session`` is its fresh secret.
+
+    ``role`` is what it may do, ``account`` is true if it gave its account's password. ``key`` is a key of its
+    own, for the next time, in place of the invitation it just used up.
+    """
 
     v: int
     name: Name
@@ -239,6 +324,9 @@ class Welcome(Frame, tag="welcome", kw_only=True, gc=True):
     limits: Limits
     resumed: bool = False
     motd: Words | None = None
+    role: Role = "member"
+    account: bool = False
+    key: Key | None = None
     re: Whole | None = None
 
 
@@ -254,7 +342,10 @@ class RoomState(Frame, tag="room", kw_only=True, gc=True):
 
 
 class Msg(Frame, tag="msg"):
-    """A message in a room. ``nonce`` reaches only the one who posted it, on replay."""
+    """A message in a room. ``nonce`` reaches only the one who posted it, on replay.
+
+    ``text`` is empty where the message was redacted.
+    """
 
     id: Whole
     at: Whole
@@ -276,12 +367,13 @@ class Ack(Frame, tag="ack", kw_only=True):
 
 
 class Told(Frame, tag="told"):
-    """A private message."""
+    """A private message. ``to`` is whom the client's own account sent it to, on another connection."""
 
     at: Whole
     name: Name
     text: str
     kind: Kind = "text"
+    to: Name | None = None
 
 
 class Presence(Frame, tag="presence", kw_only=True, gc=True):
@@ -331,7 +423,10 @@ class Away(Frame, tag="away"):
 
 
 class User(Frame, tag="user", kw_only=True, gc=True):
-    """The answer to ``whois``: when they came in, and the seconds since they said something."""
+    """The answer to ``whois``: when they came in, and the seconds since they said something.
+
+    ``address`` reaches moderators alone.
+    """
 
     name: Name
     rooms: Annotated[list[Room], Meta(max_length=MAX_ROOMS_LISTED)]
@@ -339,6 +434,9 @@ class User(Frame, tag="user", kw_only=True, gc=True):
     idle: Whole
     away: TopicText | None = None
     agent: Annotated[str, Meta(max_length=MAX_AGENT)] | None = None
+    role: Role = "member"
+    account: bool = False
+    address: Whom | None = None
     re: Whole | None = None
 
 
@@ -372,6 +470,83 @@ class Found(Frame, tag="found", kw_only=True, gc=True):
 
     messages: Messages
     more: bool
+    re: Whole | None = None
+
+
+class Account(Frame, tag="account", kw_only=True):
+    """Who the client is now: the answer to ``register`` and ``login``, and sent when its role changes."""
+
+    name: Name
+    role: Role
+    account: bool = True
+    re: Whole | None = None
+
+
+class Moderated(Frame, tag="moderated", kw_only=True):
+    """What was done about a person, and by whom; ``until`` is absent where it is for good."""
+
+    what: Measure
+    whom: Whom
+    name: Name
+    at: Whole
+    room: Room | None = None
+    until: Whole | None = None
+    reason: Reason = ""
+    re: Whole | None = None
+
+
+class Ban(Struct, omit_defaults=True):
+    """One line of the answer to ``banned``."""
+
+    what: Literal["ban", "mute"]
+    whom: Whom
+    name: Name
+    at: Whole
+    until: Whole | None = None
+    reason: Reason = ""
+
+
+class Bans(Frame, tag="bans", gc=True):
+    """The answer to ``banned``, the newest first."""
+
+    bans: Annotated[list[Ban], Meta(max_length=MAX_BANS_LISTED)]
+    re: Whole | None = None
+
+
+class Mode(Frame, tag="mode", kw_only=True):
+    """What is allowed in a room: follows ``room`` where anything is set, and is sent when it changes.
+
+    ``name`` is who changed it.
+    """
+
+    room: Room
+    invite_only: bool = False
+    hidden: bool = False
+    read_only: bool = False
+    topic_locked: bool = False
+    name: Name | None = None
+    re: Whole | None = None
+
+
+class Redacted(Frame, tag="redacted"):
+    """What message ``id`` said is no longer kept, and not to be shown any more."""
+
+    room: Room
+    id: Whole
+    name: Name
+    reason: Reason = ""
+    re: Whole | None = None
+
+
+class Invited(Frame, tag="invited", kw_only=True):
+    """The answer to ``invite``: a key; with the server's address, and ``pin``, it makes a link."""
+
+    key: Key
+    room: Room
+    uses: Whole
+    until: Whole
+    role: Role = "member"
+    pin: Key | None = None
     re: Whole | None = None
 
 
@@ -423,6 +598,12 @@ ServerFrame = (
     | Rooms
     | History
     | Found
+    | Account
+    | Moderated
+    | Bans
+    | Mode
+    | Redacted
+    | Invited
     | Gap
     | Notice
     | Error

@@ -16,11 +16,11 @@ PACKAGE = ROOT / "chatctl"
 BASE = ["errors"]
 WORDS = [*BASE, "messages", "names", "text"]
 WIRE = [*WORDS, "framing", "commands", "invite"]
-STORE = [*WIRE, "history", "server.access"]
+STORE = [*WIRE, "history", "access", "server.access"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
 ]
-TCP = ["keepalive"]
+TCP = ["keepalive", "tls"]
 LIBRARY = [f"client.{path.stem}" for path in (PACKAGE / "client").glob("*.py")]
 # Module or folder, and what of the package it may import. A folder may always import what is in it; what is
 # not named here, like cli, may import anything but cli.
@@ -34,6 +34,8 @@ LAYERS: dict[str, list[str]] = {
     "commands": WORDS,
     "invite": WORDS,
     "keepalive": [],
+    "tls": [],
+    "access": WIRE,
     "history": WIRE,
     **{module: [*WIRE, *FORMATS] for module in FORMATS},
     "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
@@ -57,6 +59,7 @@ NO_IMPORTS: dict[str, set[str]] = {
     "server.dialects": NETWORK,
     "server.access": NETWORK,
     "history": NETWORK,
+    "access": NETWORK,
     "archive": NETWORK,
     **dict.fromkeys(set(FORMATS) - {"archive.moments", "archive.output"}, WORLD),
     **dict.fromkeys(

@@ -1,0 +1,106 @@
+"""TLS without a socket: bytes from the peer go in, and bytes for the peer come out, whoever carries them.
+
+Both sides use it, the server on many threads. Reading and writing share one state, so that they must not
+happen at the same time: whoever has a channel holds a lock around each call. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ssl
+from contextlib import suppress
+
+PIECE = 16 * 1024  # bytes of one record (RFC 8446 section 5.1)
+
+
+class Channel:
+    """One end of a TLS connection. Not for two threads at once.
+
+    Args:
+        context: says which end this is, by its protocol, and what is accepted.
+        host: what the client connects to; None on the server's side.
+
+    Attributes:
+        ready: the handshake is over: from now on there may be something to read, and to seal.
+        ended: the peer has said that nothing more comes.
+    """
+
+    __slots__ = ("_incoming", "_outgoing", "_tls", "ended", "ready")
+
+    def __init__(self, context: ssl.SSLContext, host: str | None = None) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, host is None, host)
+        self.ready = False
+        self.ended = False
+
+    def start(self) -> bytes:
+        """Begins the handshake; returns what is to be sent first, which on the server's side is nothing."""
+        self._shake_hands()
+        return self._outgoing.read()
+
+    def feed(self, data: bytes) -> bytes:
+        """Takes what the peer sent; returns what that says, which may be nothing yet.
+
+        `pending` may have something to send afterwards, also where this raises: an alert.
+
+        Raises:
+            ssl.SSLError: it is not what it should be; the connection cannot go on.
+        """
+        self._incoming.write(data)
+        if not self.ready:
+            self._shake_hands()
+        parts: list[bytes] = []
+        try:
+            while self.ready and not self.ended and (part := self._tls.read(PIECE)):
+                parts.append(part)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.ended = True
+        return b"".join(parts)
+
+    def _shake_hands(self) -> None:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        self.ready = True
+
+    def seal(self, data: bytes) -> bytes:
+        """Returns what is to be sent to say `data`, with what was pending before it. The channel is ready."""
+        view = memoryview(data)
+        while view:
+            view = view[self._tls.write(view[:PIECE]) :]
+        return self._outgoing.read()
+
+    def pending(self) -> bytes:
+        """Returns what is to be sent besides: parts of the handshake, alerts, answers to key updates."""
+        return self._outgoing.read() if self._outgoing.pending else b""
+
+    def close(self) -> bytes:
+        """Returns what is to be sent to say that nothing follows."""
+        if self.ready:
+            with suppress(ssl.SSLError):  # The peer has still to say the same; nobody waits for that.
+                self._tls.unwrap()
+        return self.pending()
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The peer's certificate, in DER; None if it sent none, or not yet."""
+        return self._tls.getpeercert(binary_form=True)
+
+
+def pin_of(certificate: bytes) -> str:
+    """Returns the pin of a certificate in DER: the SHA-256 of its public key, as base64url (RFC 7469).
+
+    Raises:
+        ValueError: it is no certificate.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    from cryptography.x509 import load_der_x509_certificate
+
+    key = load_der_x509_certificate(certificate).public_key()
+    digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
