@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from chatctl.history.memory import MemoryLog
-from chatctl.server.access import Admission
+from chatctl.server.admission import Admission
 from chatctl.server.config import Config
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer
