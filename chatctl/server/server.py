@@ -24,7 +24,7 @@ from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
-from chatctl.server.access import Admission, is_loopback
+from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader

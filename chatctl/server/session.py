@@ -57,7 +57,7 @@ from chatctl.messages import (
 )
 from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
 from chatctl.server import lookup, sockets
-from chatctl.server.access import Admission, TokenBucket
+from chatctl.server.admission import Admission, TokenBucket
 from chatctl.server.config import Config
 from chatctl.server.dialects import native
 from chatctl.server.hub import Hub
