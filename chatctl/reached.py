@@ -27,7 +27,12 @@ def join_lines(host: str, port: int, pin: str, room: str = LOBBY, key: str = "")
         room: the room to enter.
         key: what lets one in; empty if none is needed.
     """
-    return [f"chatctl join {shlex.quote(link)}" for link in links(host, port, pin, room, key)]
+    return [join_line(link) for link in links(host, port, pin, room, key)]
+
+
+def join_line(link: str) -> str:
+    """Returns what to type to come in by a link."""
+    return f"chatctl join {shlex.quote(link)}"
 
 
 def links(host: str, port: int, pin: str, room: str = LOBBY, key: str = "") -> list[str]:

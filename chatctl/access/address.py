@@ -1,4 +1,4 @@
-"""Where the running server is reached: a small file in the data directory, for the commands beside it."""
+"""Where the running server listens: a small file in the data directory, for the commands beside it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write(directory: Path, address: Address) -> None:
 def read(directory: Path) -> Address | None:
     """Returns the address that is in a data directory; None if there is none, or it makes no sense.
 
-    One that was killed left its own: whoever wants to know if it runs asks the lock.
+    A server that was killed has left its own: most likely it will be there again.
     """
     try:
         return msgspec.json.decode((directory / FILE).read_bytes(), type=Address)
