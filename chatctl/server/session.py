@@ -57,8 +57,11 @@ from chatctl.server import lookup, sockets
 from chatctl.server.admission import Admission, TokenBucket
 from chatctl.server.config import Config
 from chatctl.server.dialects import native
+from chatctl.server.doorstep import Doorstep
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, Outbox, wake_reader
+from chatctl.server.penalties import Offence
+from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption, Ticket
 from chatctl.server.room import POST_SIZE, Encode, Member, PostSet, Room
 from chatctl.text import MAX_TEXT, MAX_TOPIC, check_text, one_line
@@ -88,6 +91,8 @@ class Shared:
         hub: the people and rooms.
         resumption: whose session is whose.
         admission: who may come in.
+        doorstep: those who are not in, and are waited for.
+        refusals: what is logged of those who were turned away.
         drainer: sends what sockets did not take at once.
         stopping: set once the server is going down.
         forget: called with a session that has ended.
@@ -98,18 +103,20 @@ class Shared:
     hub: Hub
     resumption: Resumption[Session]
     admission: Admission
+    doorstep: Doorstep[Session]
+    refusals: Refusals
     drainer: Drainer
     stopping: threading.Event
     forget: Callable[[Session], None]
 
 
 class Session:
-    """One connection, from its acceptance to its end.
+    """One connection, from its admission to its end.
 
     Args:
         shared: what all sessions share.
         sock: the accepted socket, blocking; the session closes it.
-        address: the client's.
+        address: the client's, as it was admitted; the session releases it.
 
     Attributes:
         name: what the client is called; empty before ``welcome``.
@@ -168,19 +175,14 @@ class Session:
 
     def run(self) -> None:
         """Serves the client until one side ends it; the target of the session's thread."""
-        admitted = False
         try:
             sockets.tune(self._sock)
-            self._shared.admission.admit(self.address)
-            admitted = True
             self._serve()
-        except Refused as refusal:
-            self._end(Error(code=refusal.code, text=str(refusal), fatal=True))
         except Exception:
             log.exception("the session of %s failed", self.name or self.address)
             self._end(Error(code="internal", text="the server made a mistake, sorry", fatal=True))
         finally:
-            self._close(admitted)
+            self._close()
 
     def _serve(self) -> None:
         frames = self._shake_hands()
@@ -211,7 +213,7 @@ class Session:
         """Reads up to the first frame and acts on it; returns what came behind it, None if that was all."""
         received = 0
         while self._ending is None and received < MAX_HANDSHAKE:
-            data = self._receive(MAX_HANDSHAKE - received if received else SMALL_READ)
+            data = self._receive_first(MAX_HANDSHAKE - received if received else SMALL_READ)
             if not data:
                 return None
             received += len(data)
@@ -219,6 +221,12 @@ class Session:
                 return frames[1:] if self._enter(frames[0]) else None
         self._end(Error(code="too-long", text=f"the first {MAX_HANDSHAKE} bytes hold no hello", fatal=True))
         return None
+
+    def _receive_first(self, size: int) -> bytes:
+        """Returns what the client sent, as `_receive` does; nothing if others took its place meanwhile."""
+        self._shared.doorstep.wait_for(self)
+        data = self._receive(size)
+        return data if self._shared.doorstep.leave(self) else b""
 
     def _enter(self, frame: ClientFrame | Fault) -> bool:
         """Acts on the first frame; returns whether the client is in."""
@@ -494,6 +502,8 @@ class Session:
         """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
         if self._ending is None:
             self._ending = ending
+            if isinstance(ending, Error) and (offence := _OFFENCES.get(ending.code)):
+                self._shared.admission.penalize(self.address, offence)
             if ending.code != "bye":
                 self._reason = f"{ending.code}: {ending.text}"
 
@@ -546,7 +556,7 @@ class Session:
             if self._ticket:
                 self._shared.resumption.retire(self, name, self._ticket)
 
-    def _close(self, admitted: bool) -> None:
+    def _close(self) -> None:
         name = self.name
         try:
             self._give_back_name()
@@ -556,9 +566,12 @@ class Session:
                 sockets.linger(self._sock)
         finally:
             self._sock.close()
-            if admitted:
-                self._shared.admission.release(self.address)
+            self._shared.doorstep.leave(self)
+            self._shared.admission.release(self.address)
             self._shared.forget(self)
+        if not name and self._ending:
+            self._shared.refusals.note(self.address, self._reason)
+            return
         who = f"{name} left" if name else "a connection ended"
         extra = {"client": name, "address": self.address, "reason": self._reason}
         log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
@@ -580,6 +593,14 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     Ping: Session._ping,
     Pong: Session._pong,
     Leave: Session._bye,
+}
+
+# The codes of fatal errors that no client gets which does its part.
+_OFFENCES = {
+    "bad-frame": Offence.BROKEN,
+    "too-long": Offence.BROKEN,
+    "unknown-type": Offence.BROKEN,
+    "timeout": Offence.SILENCE,
 }
 
 
