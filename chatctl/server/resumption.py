@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from chatctl.server.proof import Proof
+
 S = TypeVar("S")
 
 KEPT_SECONDS = 600.0  # after the session has ended
@@ -22,14 +24,16 @@ class Ticket(Generic[S]):
     Attributes:
         holder: the session it has now; None once that has ended.
         name: what the client is called.
+        proof: by what it was let in.
         taking_over: held by the one that takes over, which may wait for the holder to end.
     """
 
-    __slots__ = ("ended", "holder", "name", "secrets", "taking_over")
+    __slots__ = ("ended", "holder", "name", "proof", "secrets", "taking_over")
 
     def __init__(self, holder: S, name: str) -> None:
         self.holder: S | None = holder
         self.name = name
+        self.proof = Proof()
         self.ended = 0.0
         self.taking_over = threading.Lock()
         self.secrets: tuple[str, ...] = ()
