@@ -126,9 +126,12 @@ class RunningServer:
             raise
         return client
 
-    def raw(self, *, narrow: bool = False) -> RawClient:
-        """Returns a connection on which nothing was sent; a `narrow` one soon takes no more unless read."""
-        return RawClient(self.host, self.port, narrow=narrow)
+    def raw(self, *, narrow: bool = False, source: str = "") -> RawClient:
+        """Returns a connection on which nothing was sent; a `narrow` one soon takes no more unless read.
+
+        On Linux any address that begins with 127 can be its `source`.
+        """
+        return RawClient(self.host, self.port, narrow=narrow, source=source)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
@@ -191,7 +194,7 @@ def running_server(
 class RawClient:
     """Speaks the protocol over a bare socket, and sees every byte."""
 
-    def __init__(self, host: str, port: int, *, narrow: bool = False) -> None:
+    def __init__(self, host: str, port: int, *, narrow: bool = False, source: str = "") -> None:
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.settimeout(SECONDS)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -200,6 +203,8 @@ class RawClient:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         try:
+            if source:
+                self.sock.bind((source, 0))
             self.sock.connect((host, port))
         except OSError:
             self.sock.close()

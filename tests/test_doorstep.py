@@ -23,11 +23,11 @@ def crowd(clock: Clock, places: int = 4) -> tuple[Doorstep[Caller], list[Caller]
     doorstep: Doorstep[Caller] = Doorstep(places, clock)
     callers = []
     for _ in range(places):
-        assert doorstep.has_place(0)
+        assert doorstep.has_place()
         callers.append(Caller(clock.now, clock.now))
         doorstep.wait_for(callers[-1])
         clock.now += 0.01
-    assert not doorstep.has_place(0)
+    assert not doorstep.has_place()
     return doorstep, callers
 
 
@@ -42,7 +42,7 @@ def test_the_oldest_that_is_silent_makes_place() -> None:
     assert doorstep.give_up_one() is None
     clock.now = callers[1].started + SILENT_SECONDS + 0.001
     assert doorstep.give_up_one() is callers[0]
-    assert doorstep.has_place(0)
+    assert doorstep.has_place()
     assert doorstep.give_up_one() is callers[1]
     assert doorstep.give_up_one() is None
 
@@ -72,7 +72,7 @@ def test_one_that_is_worked_on_takes_no_place() -> None:
     clock = Clock()
     doorstep, callers = crowd(clock)
     assert doorstep.leave(callers[2])
-    assert doorstep.has_place(0)
+    assert doorstep.has_place()
     clock.now += 10
     assert callers[2] not in [doorstep.give_up_one() for _ in range(4)]
     doorstep.wait_for(callers[2])
@@ -94,5 +94,6 @@ def test_a_place_that_becomes_free_is_seen_at_once() -> None:
     doorstep, callers = crowd(Clock())
     waiting = threading.Timer(0.1, doorstep.leave, [callers[3]])
     waiting.start()
-    assert doorstep.has_place(SECONDS)
+    doorstep.wait_for_place(SECONDS)
+    assert doorstep.has_place()
     waiting.join()

@@ -1,4 +1,4 @@
-"""What is logged of those who are turned away, by a clock that the test moves."""
+"""What is logged of those who do not come in, by a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def test_the_first_is_logged_and_the_others_counted(caplog: pytest.LogCaptureFix
         refusals.sum_up()
     refusals.note("10.0.0.2", "server-full: full")
     assert caplog.messages == [
-        "a connection was turned away (10.0.0.1): rate-limited: too many",
-        "a connection was turned away (10.0.0.2): server-full: full",
+        "a connection ended (10.0.0.1): rate-limited: too many",
+        "a connection ended (10.0.0.2): server-full: full",
     ]
     caplog.clear()
     clock.now += 60
     refusals.sum_up()
     refusals.sum_up()
-    assert caplog.messages == ["999 more were turned away (10.0.0.1)"]
+    assert caplog.messages == ["999 more connections ended (10.0.0.1)"]
     refusals.note("10.0.0.1", "rate-limited: too many")
     assert len(caplog.messages) == 2
 
@@ -39,7 +39,7 @@ def test_a_network_of_ipv6_is_one_source(caplog: pytest.LogCaptureFixture) -> No
     refusals = Refusals(Clock())
     for number in range(1, 100):
         refusals.note(f"2001:db8::{number:x}", "no")
-    assert caplog.messages == ["a connection was turned away (2001:db8::1): no"]
+    assert caplog.messages == ["a connection ended (2001:db8::1): no"]
 
 
 def test_many_sources_are_few_lines(caplog: pytest.LogCaptureFixture) -> None:
@@ -50,4 +50,4 @@ def test_many_sources_are_few_lines(caplog: pytest.LogCaptureFixture) -> None:
     assert len(caplog.messages) == MOST_SOURCES
     clock.now += 61
     refusals.sum_up()
-    assert caplog.messages[MOST_SOURCES:] == ["9900 more were turned away, from other addresses"]
+    assert caplog.messages[MOST_SOURCES:] == ["9900 more connections ended, from other addresses"]
