@@ -2,7 +2,7 @@
 
 Stopping is one sequence, and may be asked for at any time and more than once: accept nobody any more, say
 ``bye`` to everybody, give them `FLUSH_SECONDS` to take what was sent, join the threads, end the drainer.
-Whoever opened the log closes it then.
+Whoever opened the log and the book of access closes them then.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from queue import SimpleQueue
 
 from chatctl import names
+from chatctl.access.opened import AccessBook
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
@@ -48,6 +49,7 @@ class Server:
     Args:
         config: what was set.
         log: keeps what is said; to be closed after `stop`.
+        book: who may do what; to be closed after `stop`.
 
     Attributes:
         address: where it listens, host and port; after `start`.
@@ -56,11 +58,12 @@ class Server:
         StorageError: the log cannot be read.
     """
 
-    def __init__(self, config: Config, log: Log) -> None:
+    def __init__(self, config: Config, log: Log, book: AccessBook) -> None:
         self._log = log
         self._shared = Shared(
             config=config,
             log=log,
+            book=book,
             hub=Hub(log),
             resumption=Resumption(),
             admission=Admission(config.max_clients, config.max_per_ip),
@@ -227,8 +230,8 @@ def run(config: Config, started: Callable[[str, int], None]) -> None:
         DataError: the history cannot be opened.
         ListenError: the port cannot be opened.
     """
-    with _opened_log(config) as opened, _signals() as caught:
-        server = Server(config, opened)
+    with _opened_log(config) as opened, AccessBook(config.data) as book, _signals() as caught:
+        server = Server(config, opened, book)
         try:
             server.start()
             if not is_loopback(server.address[0]):

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 import chatctl
+from chatctl.access.keys import Key
+from chatctl.access.opened import AccessBook
 from chatctl.errors import FrameError, Refused
 from chatctl.framing import Fault
 from chatctl.history.log import Log, Post
@@ -43,6 +45,7 @@ from chatctl.messages import (
     Pong,
     Rename,
     Renamed,
+    Role,
     Say,
     Search,
     SetAway,
@@ -85,6 +88,7 @@ class Shared:
     Attributes:
         config: what was set.
         log: keeps what is said.
+        book: who may do what.
         hub: the people and rooms.
         resumption: whose session is whose.
         admission: who may come in.
@@ -95,6 +99,7 @@ class Shared:
 
     config: Config
     log: Log
+    book: AccessBook
     hub: Hub
     resumption: Resumption[Session]
     admission: Admission
@@ -114,6 +119,8 @@ class Session:
     Attributes:
         name: what the client is called; empty before ``welcome``.
         author: the name as `names.fold` makes it.
+        account: whose it is, the account's name as `names.fold` makes it; empty for those who have none.
+        grant: the key it came by; None without one.
         heard: when the client was last heard, on the monotonic clock.
         at: when it came in, in milliseconds since the Unix epoch.
         agent: what it calls itself, cleaned; empty if it does not say.
@@ -132,12 +139,14 @@ class Session:
         "_sock",
         "_spoke",
         "_ticket",
+        "account",
         "address",
         "agent",
         "at",
         "author",
         "away",
         "encode",
+        "grant",
         "heard",
         "name",
         "rooms",
@@ -149,7 +158,8 @@ class Session:
         self._shared = shared
         self._sock = sock
         self.address = address
-        self.name = self.author = self.agent = self.away = ""
+        self.name = self.author = self.agent = self.away = self.account = ""
+        self.grant: Key | None = None
         self.at = 0
         self.rooms: dict[str, Room] = {}
         self.encode: Encode = native.encode
@@ -163,6 +173,19 @@ class Session:
         self.started = self.heard = self._spoke = time.monotonic()
         self._pinged = False
         self._ticket: Ticket[Session] | None = None
+
+    @property
+    def ip(self) -> str:
+        """The client's address."""
+        return self.address
+
+    @property
+    def role(self) -> Role:
+        """What the client may do, as the book has it now."""
+        if self.account:
+            account = self._shared.book.accounts.get(self.account)
+            return account.role if account else "guest"
+        return self.grant.role if self.grant else "member"
 
     # The thread
 
