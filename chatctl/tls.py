@@ -68,7 +68,7 @@ class Channel:
             return
         self.ready = True
 
-    def seal(self, data: bytes) -> bytes:
+    def seal(self, data: bytes | memoryview) -> bytes:
         """Returns what is to be sent to say `data`, with what was pending before it. The channel is ready."""
         view = memoryview(data)
         while view:

@@ -20,12 +20,14 @@ from queue import SimpleQueue
 
 from chatctl import names
 from chatctl.access.opened import AccessBook
+from chatctl.errors import ChatError, DataError
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
-from chatctl.server.access import Admission, is_loopback
+from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
+from chatctl.server.encryption import Encryption
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
 from chatctl.server.resumption import Resumption
@@ -67,6 +69,7 @@ class Server:
             hub=Hub(log),
             resumption=Resumption(),
             admission=Admission(config.max_clients, config.max_per_ip),
+            encryption=Encryption(config),
             drainer=Drainer(),
             stopping=threading.Event(),
             forget=self._forget,
@@ -87,11 +90,18 @@ class Server:
         """Opens the port; from now on clients are served, until `stop`.
 
         Raises:
-            ListenError: the port cannot be opened.
+            DataError: the certificate cannot be used.
+            ListenError: the port cannot be opened, or not without TLS.
         """
         config = self._shared.config
-        self._listener = open_listener(config.host, config.port)
-        self.address = self._listener.getsockname()[:2]
+        listener = open_listener(config.host, config.port)
+        self.address = listener.getsockname()[:2]
+        try:
+            self._shared.encryption.start(self.address[0])
+        except ChatError:
+            listener.close()
+            raise
+        self._listener = listener
         raise_file_limit()
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         threading.stack_size(STACK_BYTES)
@@ -100,6 +110,18 @@ class Server:
         self._tidier.start()
         self._acceptor.start()
         names.prepare()
+
+    @property
+    def pin(self) -> str:
+        """The pin of its certificate, as `tls.pin_of` returns it; empty where TLS is not offered."""
+        return self._shared.encryption.pin
+
+    def reload(self) -> None:
+        """Takes the certificate there is now for new connections, or stays with the one before."""
+        try:
+            self._shared.encryption.reload(self.address[0])
+        except DataError as error:
+            log.error("the certificate stays as it is: %s", error)  # noqa: TRY400 - one line says it all
 
     def stop(self) -> None:
         """Takes leave of everybody and ends all threads; does nothing the second time."""
@@ -220,24 +242,26 @@ class Server:
 
 
 def run(config: Config, started: Callable[[str, int], None]) -> None:
-    """Serves until SIGINT or SIGTERM; a second signal ends the process at once.
+    """Serves until SIGINT or SIGTERM; a second one ends the process at once. SIGHUP reloads the certificate.
 
     Args:
         config: what was set.
         started: called once connections are accepted, with the address and the port.
 
     Raises:
-        DataError: the history cannot be opened.
-        ListenError: the port cannot be opened.
+        DataError: the history cannot be opened, or the certificate not used.
+        ListenError: the port cannot be opened, or not without TLS.
     """
     with _opened_log(config) as opened, AccessBook(config.data) as book, _signals() as caught:
         server = Server(config, opened, book)
         try:
             server.start()
             if not is_loopback(server.address[0]):
-                log.warning("whoever can reach this server can join and read: no keys and no encryption yet")
+                log.warning("whoever can reach this server can join: no keys yet")
             started(*server.address)
-            log.info("stopping: %s", signal.Signals(caught.get()).name)
+            while (number := caught.get()) == signal.SIGHUP:
+                server.reload()
+            log.info("stopping: %s", signal.Signals(number).name)
         finally:
             server.stop()
 
@@ -264,6 +288,8 @@ def _opened_log(config: Config) -> Iterator[Log]:
 def _signals() -> Iterator[SimpleQueue[int]]:
     """Catches SIGINT and SIGTERM: the first one is in the queue, a second one ends the process at once.
 
+    SIGHUP is in the queue as often as it comes.
+
     The system may give a signal to any thread, while Python runs handlers in the main thread alone, once that
     happens to run. So the number goes through a socket to a thread that does nothing else.
     """
@@ -273,7 +299,7 @@ def _signals() -> Iterator[SimpleQueue[int]]:
 
     def watch() -> None:
         for received in iter(lambda: ours.recv(1), b""):
-            if caught_before.acquire(blocking=False):
+            if received[0] == signal.SIGHUP or caught_before.acquire(blocking=False):
                 caught.put(received[0])
             else:
                 os._exit(128 + received[0])
@@ -282,7 +308,8 @@ def _signals() -> Iterator[SimpleQueue[int]]:
     watcher = threading.Thread(target=watch, name="signals", daemon=True)
     watcher.start()
     previous = signal.set_wakeup_fd(theirs.fileno())
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
     try:
         yield caught
     finally:

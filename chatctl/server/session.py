@@ -57,13 +57,16 @@ from chatctl.messages import (
 )
 from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
 from chatctl.server import lookup, sockets
-from chatctl.server.access import Admission, TokenBucket
+from chatctl.server.admission import Admission, TokenBucket
 from chatctl.server.config import Config
-from chatctl.server.dialects import native
+from chatctl.server.dialects import alert, native
+from chatctl.server.encryption import Encryption
+from chatctl.server.first_bytes import Kind, kind_of
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, Outbox, wake_reader
 from chatctl.server.resumption import Resumption, Ticket
 from chatctl.server.room import POST_SIZE, Encode, Member, PostSet, Room
+from chatctl.server.sealed import SealedLine
 from chatctl.text import MAX_TEXT, MAX_TOPIC, check_text, one_line
 
 log = logging.getLogger(__name__)
@@ -78,6 +81,10 @@ CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
 TAKE_OVER_SECONDS = 10.0  # for the session that is replaced to end
+TLS_REQUIRED = (
+    "this server takes encrypted connections only: use a version of chatctl join that has TLS, "
+    "or openssl s_client instead of nc"
+)
 LONGEST_PAUSE = 1.0  # seconds in which a client that is held up looks whether it is still to be served
 
 
@@ -92,6 +99,7 @@ class Shared:
         hub: the people and rooms.
         resumption: whose session is whose.
         admission: who may come in.
+        encryption: what is offered and asked for.
         drainer: sends what sockets did not take at once.
         stopping: set once the server is going down.
         forget: called with a session that has ended.
@@ -103,6 +111,7 @@ class Shared:
     hub: Hub
     resumption: Resumption[Session]
     admission: Admission
+    encryption: Encryption
     drainer: Drainer
     stopping: threading.Event
     forget: Callable[[Session], None]
@@ -133,6 +142,7 @@ class Session:
         "_ending",
         "_outbox",
         "_pinged",
+        "_read",
         "_reader",
         "_reason",
         "_shared",
@@ -157,6 +167,7 @@ class Session:
     def __init__(self, shared: Shared, sock: socket.socket, address: str) -> None:
         self._shared = shared
         self._sock = sock
+        self._read: Callable[[int], bytes] = sock.recv
         self.address = address
         self.name = self.author = self.agent = self.away = self.account = ""
         self.grant: Key | None = None
@@ -218,9 +229,9 @@ class Session:
             frames = self._reader.feed(data) if data else None
 
     def _receive(self, size: int) -> bytes:
-        """Returns what the client sent, at most `size` bytes; nothing once the connection has ended."""
+        """Returns what the client says in the next `size` bytes; nothing once the connection has ended."""
         try:
-            data = self._sock.recv(size)
+            data = self._read(size)
         except OSError as error:
             self._reason = f"lost the connection: {error.strerror or error}"
             return b""
@@ -232,16 +243,41 @@ class Session:
 
     def _shake_hands(self) -> Frames | None:
         """Reads up to the first frame and acts on it; returns what came behind it, None if that was all."""
-        received = 0
-        while self._ending is None and received < MAX_HANDSHAKE:
-            data = self._receive(MAX_HANDSHAKE - received if received else SMALL_READ)
-            if not data:
-                return None
-            received += len(data)
-            if frames := self._reader.feed(data):
-                return frames[1:] if self._enter(frames[0]) else None
-        self._end(Error(code="too-long", text=f"the first {MAX_HANDSHAKE} bytes hold no hello", fatal=True))
+        data = self._begin()
+        left = MAX_HANDSHAKE
+        while data and self._ending is None:
+            if frames := self._reader.feed(data[:left]):
+                more = self._reader.feed(data[left:]) if len(data) > left else []
+                return [*frames[1:], *more] if self._enter(frames[0]) else None
+            left -= len(data)
+            if left <= 0:
+                raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes hold no hello")
+            data = self._receive(left)
         return None
+
+    def _begin(self) -> bytes:
+        """Returns the first the client says, once it is clear what it speaks, and that it may."""
+        data = self._until_known(self._receive(SMALL_READ))
+        encryption = self._shared.encryption
+        if kind_of(data) is not Kind.tls:
+            if data and not encryption.allows_plain(self.address):
+                raise Refused("tls-required", TLS_REQUIRED)
+            return data
+        if encryption.context is None:
+            self.encode = alert.encode
+            raise Refused("tls", "asked for TLS, which is not offered here")
+        line = SealedLine(self._sock, self._outbox, encryption.context)
+        self._read = line.receive
+        data = self._until_known(line.shake_hands(data))
+        if kind_of(data) is Kind.tls:
+            raise Refused("bad-frame", "this is TLS already")
+        return data
+
+    def _until_known(self, data: bytes) -> bytes:
+        """Reads on after `data`, until that says what the client speaks."""
+        while data and kind_of(data) is None and (more := self._receive(SMALL_READ)):
+            data += more
+        return data
 
     def _enter(self, frame: ClientFrame | Fault) -> bool:
         """Acts on the first frame; returns whether the client is in."""

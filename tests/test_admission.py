@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatctl.errors import Refused
-from chatctl.server.access import Admission, TokenBucket
+from chatctl.server.admission import Admission, TokenBucket
 
 
 class Clock:
