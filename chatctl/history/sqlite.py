@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 STEP = 500  # messages that one step of `tidy` indexes or forgets
 SHARE = 0.1  # of the time that tidying takes, while there is much to do
+CLEANING_SHARE = 0.5  # while something of a redacted message is left: others wait for a short step at most
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.2
 BUSY_MESSAGES = 100  # said in that time: then what can be done later is
@@ -396,7 +397,8 @@ class SqliteLog:
             with suppress(StorageError):  # Whoever wants to append is told.
                 more = step() or more
         if more:
-            return (time.monotonic() - begun) * (1 / SHARE - 1)
+            share = CLEANING_SHARE if self._traces.left else SHARE
+            return (time.monotonic() - begun) * (1 / share - 1)
         return BUSY_SECONDS if self._journal else IDLE_SECONDS
 
     def _move_any(self) -> bool:

@@ -1,8 +1,8 @@
 """What redacted messages leave in the files of a database, and how that goes.
 
 When a redaction is committed, the text is in no row any more, and no word of it is found. Bytes of it may
-still be in three places. These are dealt with one after the other, in small steps, in a round that begins anew
-as long as there is a redaction that no whole one followed:
+still be in three places. These are dealt with one after the other, in small steps, in a round that is gone
+through again as long as there is a redaction that no whole one followed:
 
 - The word index. FTS5 writes down that a word is gone and drops it only when segments are merged, so all are
   merged into one. (`secure-delete` does it at once, but needs SQLite 3.42.) What deletes rows overwrites
@@ -66,6 +66,9 @@ class Traces:
         descriptor: of that file too, for reading. To close it while the connection is open would take away
             the connection's locks (fcntl(2)).
         transaction: makes a transaction that need not be on the disk when it ends.
+
+    Attributes:
+        left: there is something to do, as far as `clean` saw.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Traces:
         self._descriptor = descriptor
         self._transaction = transaction
         self._steps: Iterator[bool] = iter(())
+        self.left = False
 
     def note(self) -> None:
         """Notes a redaction, in its transaction.
@@ -99,10 +103,10 @@ class Traces:
         if more is not None:
             return more
         [(newest,)] = self._connection.execute(_NEWEST).fetchall()
-        if newest is None:
-            return False
-        self._steps = self._round(newest)
-        return True
+        self.left = newest is not None
+        if self.left:
+            self._steps = self._round(newest)
+        return self.left
 
     def _round(self, newest: int) -> Iterator[bool]:
         """Follows up the redactions up to a number; yields as `clean` returns."""

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from chatctl.errors import StorageError
+from chatctl.errors import Refused, StorageError
 from chatctl.history.log import Log, Post
 from chatctl.messages import (
     MAX_MEMBERS_SHOWN,
@@ -29,6 +29,7 @@ from chatctl.messages import (
     Gap,
     Msg,
     Presence,
+    Redacted,
     Renamed,
     RoomState,
     Topic,
@@ -112,6 +113,7 @@ class Room:
         self._members: dict[Encode, dict[Member, None]] = {}
         self._changes = 0  # of what a `room` frame tells, but for messages
         self._untold = False  # somebody came or went, and the members are still to be told
+        self._arriving: dict[Member, list[Frame]] = {}  # what those must be told who are in a long replay
         self._came: dict[str, None] = {}
         self._went: dict[str, None] = {}
 
@@ -288,8 +290,13 @@ class Room:
                 self._admit(member)
                 return True
             changes = self._changes
+            self._arriving[member] = []
             member.send(member.encode(frames))
-        return self._enter_slowly(member, seen, changes)
+        try:
+            return self._enter_slowly(member, seen, changes)
+        finally:
+            with self._lock:
+                del self._arriving[member]
 
     def _enter_slowly(self, member: Member, seen: int, changes: int) -> bool:
         """Replays page by page, each read by the client before the next is made, without the lock."""
@@ -310,6 +317,8 @@ class Room:
                 seen = page[-1].id
             if seen < self._newest:
                 member.send(member.encode([Gap(self.name, seen, self._newest + 1)]))
+            if told_later := self._arriving[member]:
+                member.send(member.encode(told_later))
             self._admit(member)
         return True
 
@@ -439,6 +448,29 @@ class Room:
             self._changes += 1
             self._broadcast(topic, without=member)
             member.send(member.encode([Topic(topic.room, topic.text, topic.name, topic.at, re)]))
+
+    def redact(self, member: Member, id_: int, reason: str, re: int | None) -> None:
+        """Takes away what a message says, for good, and tells every member.
+
+        Args:
+            member: may do that, and need not be in the room.
+            id_: of the message.
+            reason: as the protocol allows it; may be empty.
+            re: the number of the frame that asked for it.
+
+        Raises:
+            Refused: ``no-such-message``, there is none, or it is no longer kept.
+            StorageError: it could not be redacted.
+        """
+        with self._settled():
+            if self._log.redact(self.name, id_) is None:
+                raise Refused("no-such-message", f"no message {id_} is kept in #{self.name}")
+            redacted = Redacted(self.name, id_, member.name, reason)
+            # What they are sent right now may have been read before.
+            for told_later in self._arriving.values():
+                told_later.append(redacted)
+            self._broadcast(redacted, without=member)
+            member.send(member.encode([structs.replace(redacted, re=re)]))
 
     def _broadcast(self, frame: Frame, without: Member | None = None) -> None:
         """Sends one frame to every member; the lock is held."""
