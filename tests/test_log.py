@@ -448,7 +448,7 @@ def page_of(cells: list[bytes], gap: bytes) -> bytes:
 def varint(value: int) -> bytes:
     value &= 2**64 - 1
     if value >> 56:
-        return bytes(value >> shift & 0x7F | 0x80 for shift in range(57, 0, -7)) + bytes([value & 0xFF])
+        return bytes(value >> shift & 0x7F | 0x80 for shift in range(57, 1, -7)) + bytes([value & 0xFF])
     groups = [value >> shift & 0x7F for shift in range(49, -1, -7) if value >> shift or not shift]
     return bytes(group | 0x80 for group in groups[:-1]) + bytes([groups[-1]])
 

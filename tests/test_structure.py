@@ -38,7 +38,10 @@ LAYERS: dict[str, list[str]] = {
     "access": WIRE,
     "history": WIRE,
     **{module: [*WIRE, *FORMATS] for module in FORMATS},
-    "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
+    "archive": [
+        *WIRE,
+        *("history.database", "history.directory", "history.journal", "history.rows", "history.traces"),
+    ],
     "server.access": WIRE,
     "server.dialects": STORE,
     "server.room": STORE,

@@ -165,6 +165,19 @@ class Traces:
                 self._connection.execute(update, (value, gap.rowid))
 
 
+def remove_traces(connection: sqlite3.Connection) -> None:
+    """Removes at once what is left of redacted messages in a database that nobody else uses.
+
+    Raises:
+        sqlite3.Error: it cannot be written.
+    """
+    [(newest,)] = connection.execute(_NEWEST).fetchall()
+    if newest is not None:
+        connection.execute("INSERT INTO words (words) VALUES ('optimize')")
+        connection.execute(_FORGET, (newest,))
+        connection.execute("VACUUM")  # It writes nothing but what is in use.
+
+
 class Gap(Struct, frozen=True):
     """An unused part of a page in which there is something.
 
