@@ -41,7 +41,10 @@ LAYERS: dict[str, list[str]] = {
     "history": WIRE,
     "administration": [*WIRE, *("access", "reached", "tls", "history.directory", "administration")],
     **{module: [*WIRE, *FORMATS] for module in FORMATS},
-    "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
+    "archive": [
+        *WIRE,
+        *("history.database", "history.directory", "history.journal", "history.rows", "history.traces"),
+    ],
     "server.admission": WIRE,
     "server.dialects": STORE,
     "server.room": STORE,

@@ -30,6 +30,7 @@ from chatctl.messages import (
     Mode,
     Msg,
     Presence,
+    Redacted,
     Renamed,
     RoomState,
     Topic,
@@ -123,6 +124,7 @@ class Room:
         self._members: dict[Encode, dict[Member, None]] = {}
         self._changes = 0  # of what a `room` frame tells, but for messages
         self._untold = False  # somebody came or went, and the members are still to be told
+        self._arriving: dict[Member, list[Frame]] = {}  # what those must be told who are in a long replay
         self._came: dict[str, None] = {}
         self._went: dict[str, None] = {}
 
@@ -301,8 +303,13 @@ class Room:
                 self._admit(member)
                 return True
             changes = self._changes
+            self._arriving[member] = []
             member.send(member.encode(frames))
-        return self._enter_slowly(member, seen, changes)
+        try:
+            return self._enter_slowly(member, seen, changes)
+        finally:
+            with self._lock:
+                del self._arriving[member]
 
     def _enter_slowly(self, member: Member, seen: int, changes: int) -> bool:
         """Replays page by page, each read by the client before the next is made, without the lock."""
@@ -319,12 +326,14 @@ class Room:
             if self.closed:
                 return False
             if self._changes != changes:
-                member.send(member.encode(self._look(member, None)))
+                member.send(member.encode([self._state(member, None)]))
             while page := self._log.read(self.name, seen, REPLAY_MESSAGES):
                 member.send(self._catch_up(member, seen, page))
                 seen = page[-1].id
             if seen < self._newest:
                 member.send(member.encode([Gap(self.name, seen, self._newest + 1)]))
+            if told_later := self._arriving[member]:
+                member.send(member.encode(told_later))
             self._admit(member)
         return True
 
@@ -446,11 +455,8 @@ class Room:
             if old in self._came:
                 del self._came[old]
                 self._came[member.name] = None
-            for encode, members in self._members.items():
-                data = encode([Renamed(old, member.name)])
-                for other in members.keys() - told - {member}:
-                    other.send(data)
-                told.update(members)
+            told.add(member)
+            self._spread(Renamed(old, member.name), told)
 
     def set_topic(self, member: Member, text: str, re: int | None) -> None:
         """Sets the topic, and tells every member.
@@ -486,6 +492,8 @@ class Room:
             mode = change()
             plain = structs.replace(mode, name=None)
             self._mode = None if plain == Mode(room=self.name) else plain
+            for told_later in self._arriving.values():
+                told_later.append(mode)
             self._broadcast(mode, without=member)
             member.send(member.encode([structs.replace(mode, re=re)]))
             return True
@@ -493,17 +501,39 @@ class Room:
     def tell(self, frame: Frame, told: set[Member]) -> None:
         """Sends a frame to the members, but for those who were `told`."""
         with self._settled():
-            for encode, members in self._members.items():
-                data = encode([frame])
-                for other in members.keys() - told:
-                    other.send(data)
-                told.update(members)
+            self._spread(frame, told)
 
-    def remove_unwelcome(self) -> None:
-        """Has those leave who may not be in the room any more; they are told as if they had asked to."""
-        for member in self.members(self.count):
-            if not member.may_enter(self.name):
-                self.leave(member, answer=True)
+    def _spread(self, frame: Frame, told: set[Member]) -> None:
+        """Sends a frame to the members, but for those who were `told`; the lock is held."""
+        assert self._lock.locked()
+        for encode, members in self._members.items():
+            data = encode([frame])
+            for member in members.keys() - told:
+                member.send(data)
+            told.update(members)
+
+    def redact(self, member: Member, id_: int, reason: str, re: int | None) -> None:
+        """Takes away what a message says, for good, and tells every member.
+
+        Args:
+            member: may do that, and need not be in the room.
+            id_: of the message.
+            reason: as the protocol allows it; may be empty.
+            re: the number of the frame that asked for it.
+
+        Raises:
+            Refused: ``no-such-message``, there is none, or it is no longer kept.
+            StorageError: it could not be redacted.
+        """
+        with self._settled():
+            if self._log.redact(self.name, id_) is None:
+                raise Refused("no-such-message", f"no message {id_} is kept in #{self.name}")
+            redacted = Redacted(self.name, id_, member.name, reason)
+            # What they are sent right now may have been read before.
+            for told_later in self._arriving.values():
+                told_later.append(redacted)
+            self._broadcast(redacted, without=member)
+            member.send(member.encode([structs.replace(redacted, re=re)]))
 
     def _broadcast(self, frame: Frame, without: Member | None = None) -> None:
         """Sends one frame to every member; the lock is held."""
