@@ -61,12 +61,17 @@ class Guest:
         self.author = fold(name)
         self.away = ""
         self.encode = dialect
+        self.rooms: dict[str, Room] = {}
+        self.barred: set[str] = set()
         self.sent: list[bytes] = []
         self.reads = True
         self.meanwhile: Callable[[], object] = lambda: None
 
     def send(self, data: bytes) -> None:
         self.sent.append(data)
+
+    def may_enter(self, room: str) -> bool:
+        return room not in self.barred
 
     def caught_up(self) -> bool:
         """Does what the test wants done while the room waits for this member."""

@@ -1,4 +1,4 @@
-"""What moderators do about people: the act itself, whom it may be done to, who is told of it, and its record."""
+"""What moderators do about people: the act, whom it may be done to, who is told of it, and its record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from chatctl.access import roles
-from chatctl.access.bans import covers, is_range
+from chatctl.access.bans import What, covers, is_range
 from chatctl.errors import Refused
 from chatctl.framing import encode
 from chatctl.messages import (
@@ -84,16 +84,17 @@ def moderate(shared: Shared, session: Session, frame: Moderate) -> None:
     roles.demand(session.role, roles.MEASURES[frame.what], frame.what)
     check_reason(frame.reason)
     act = _prepare(shared, session, frame)
+    if act.what == "kick" and not act.people:
+        raise Refused("no-such-user", "nobody here has that name")
     _demand_below(shared, act)
-    _MEASURES[act.what](shared, act)
+    if measure := _MEASURES.get(act.what):
+        measure(shared, act)
     _log(act)
     _tell(shared, act, frame.n)
     enforce(shared)
     if act.what == "kick":
         _cut(act)
-    shared.book.audit.add(
-        session.name, act.what, act.whom, room=act.room, until=act.until, reason=act.reason
-    )
+    shared.book.audit.add(session.name, act.what, act.whom, room=act.room, until=act.until, reason=act.reason)
 
 
 def check_reason(reason: str) -> None:
@@ -157,7 +158,7 @@ def _demand_below(shared: Shared, act: Act) -> None:
 
 
 def _concerned(shared: Shared, act: Act) -> Iterable[tuple[str, Role]]:
-    """Yields the names and roles of those whom an act is about, or would be once they come, or look like it."""
+    """Yields the names and roles of those whom an act is about, or who look as if they were meant."""
     yield from ((session.name, session.role) for session in act.people)
     if is_range(act.whom):
         return
@@ -173,11 +174,6 @@ def _concerned(shared: Shared, act: Act) -> Iterable[tuple[str, Role]]:
 # The measures
 
 
-def _kick(shared: Shared, act: Act) -> None:
-    if not act.people:
-        raise Refused("no-such-user", "nobody here has that name")
-
-
 def _ban(shared: Shared, act: Act) -> None:
     _put(shared, act, "ban")
     if not is_range(act.whom):
@@ -188,7 +184,7 @@ def _mute(shared: Shared, act: Act) -> None:
     _put(shared, act, "mute")
 
 
-def _put(shared: Shared, act: Act, what: permissions.What) -> None:
+def _put(shared: Shared, act: Act, what: What) -> None:
     ban = shared.book.bans.put(what, act.whom, by=act.by.name, seconds=act.seconds, reason=act.reason)
     act.whom, act.until = ban.whom, ban.until
 
@@ -249,7 +245,6 @@ def _disallow(shared: Shared, act: Act) -> None:
 
 
 _MEASURES: dict[Measure, Callable[[Shared, Act], None]] = {
-    "kick": _kick,
     "ban": _ban,
     "unban": _unban,
     "mute": _mute,

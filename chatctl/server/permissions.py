@@ -7,8 +7,10 @@ memory, except where no rule or ban is set: then it asks nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
+
+from msgspec import structs
 
 from chatctl.access import roles
 from chatctl.access.bans import What
@@ -93,9 +95,8 @@ def demand_entry(book: AccessBook, asker: Asker, room: str, *, exists: bool) -> 
         Refused: ``forbidden``.
     """
     known = exists or book.rules.get(room) != NO_RULE
-    if not known or not may_see(book, asker, room):
-        if not _was_let_in(book, asker, room):
-            roles.demand(asker.role, roles.MAKE_ROOMS, "make rooms")
+    if not (known and may_see(book, asker, room)) and not _was_let_in(book, asker, room):
+        roles.demand(asker.role, roles.MAKE_ROOMS, "make rooms")
     if not may_enter(book, asker, room):
         raise Refused("forbidden", f"#{room} is for those who were let in: ask a moderator")
 
@@ -103,13 +104,12 @@ def demand_entry(book: AccessBook, asker: Asker, room: str, *, exists: bool) -> 
 def mode_of(book: AccessBook, room: str) -> Mode:
     """Returns what is allowed in a room."""
     rule = book.rules.get(room)
-    return Mode(
-        room=room,
-        invite_only=rule.invite_only,
-        hidden=rule.hidden,
-        read_only=rule.read_only,
-        topic_locked=rule.topic_locked,
-    )
+    return Mode(room=room, **structs.asdict(rule))
+
+
+def modes_of(book: AccessBook) -> Callable[[str], Mode | None]:
+    """Returns what returns what is allowed in a room, None where everything is."""
+    return lambda room: None if book.rules.get(room) == NO_RULE else mode_of(book, room)
 
 
 # Speaking
@@ -178,5 +178,7 @@ def sentence(what: str, ban: Ban) -> str:
 
 
 def _ending(ban: Ban) -> str:
-    until = "" if ban.until is None else time.strftime(" until %Y-%m-%d %H:%M UTC", time.gmtime(ban.until / 1000))
+    until = (
+        "" if ban.until is None else time.strftime(" until %Y-%m-%d %H:%M UTC", time.gmtime(ban.until / 1000))
+    )
     return until + (f": {ban.reason}" if ban.reason else "")

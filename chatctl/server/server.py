@@ -25,6 +25,7 @@ from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
+from chatctl.server import permissions
 from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.encryption import Encryption
@@ -66,13 +67,14 @@ class Server:
             config=config,
             log=log,
             book=book,
-            hub=Hub(log),
+            hub=Hub(log, mode=permissions.modes_of(book)),
             resumption=Resumption(),
             admission=Admission(config.max_clients, config.max_per_ip),
             encryption=Encryption(config),
             drainer=Drainer(),
             stopping=threading.Event(),
             forget=self._forget,
+            sessions=self._all_sessions,
         )
         self._stopping = self._shared.stopping
         self.address = ("", 0)
@@ -214,6 +216,10 @@ class Server:
         with self._lock:
             self._sessions.pop(session, None)
 
+    def _all_sessions(self) -> list[Session]:
+        with self._lock:
+            return list(self._sessions)
+
     # Now and then
 
     def _tidy(self) -> None:
@@ -233,10 +239,8 @@ class Server:
                 log.exception("checking on the clients failed")
 
     def _check_all(self) -> None:
-        with self._lock:
-            sessions = list(self._sessions)
         now = time.monotonic()
-        for session in sessions:
+        for session in self._all_sessions():
             session.check(now)
         self._shared.hub.flush_presence()
 
