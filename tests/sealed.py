@@ -33,7 +33,7 @@ def _pointer(tls: ssl.SSLObject | ssl.SSLSocket) -> int:
 
 
 def update_keys(channel: Channel) -> None:
-    """Has the next thing sealed begin with new keys, and asks the peer for new ones (RFC 8446 section 4.6.3)."""
+    """Has what is sealed next come with new keys, and asks the peer for the same (RFC 8446 section 4.6.3)."""
     assert _openssl.SSL_key_update(_pointer(channel._tls), _UPDATE_REQUESTED) == 1
 
 
@@ -111,7 +111,7 @@ class BusyClient:
         self._send({"t": "say", "text": f"over {self.said}"})
 
     def listen(self) -> None:
-        """Checks what the others say, until all of them have said that it was all, and all of its own is acked."""
+        """Checks what the others say, until all have said that it was all, and its own is acked."""
         over = 0
         acked = -1
         while over < self._others or acked < self.said:

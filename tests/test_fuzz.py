@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatctl.errors import ChatError
-from chatctl.framing import FrameReader, client_frames, encode_all, server_frames
+from chatctl.framing import Fault, FrameReader, client_frames, encode_all, server_frames
 from chatctl.invite import parse_link
 from chatctl.messages import ClientFrame, Frame, ServerFrame
 from chatctl.server.session import _ACTIONS
@@ -145,3 +145,20 @@ def test_a_link_that_cannot_be_shown_is_refused_in_one_line(link: str) -> None:
         parse_link(link)
     assert str(caught.value).isprintable()
     assert "K5mQ" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"t":"p\x7fing","x":0\0}\n', b'{"t":"say","text":"a","kind":"\\u001b[2J"}\n', b'{"t":"\\u202e\n'],
+    ids=repr,
+)
+def test_what_is_wrong_with_a_frame_is_said_without_what_acts_on_a_terminal(line: bytes) -> None:
+    (fault,) = client_frames().feed(line)
+    assert isinstance(fault, Fault)
+    assert fault.text.isprintable()
+
+
+def test_what_is_wrong_with_a_frame_is_said_in_few_words() -> None:
+    (fault,) = client_frames().feed(b'{"t":"say","text":"a","kind":"' + b"x" * 16_000 + b'"}\n')
+    assert isinstance(fault, Fault)
+    assert len(fault.text) <= 1_000

@@ -93,6 +93,14 @@ def serve(
             envvar="CHATCTL_MAX_PER_IP", min=0, help="Connections from one address but this machine; 0: any."
         ),
     ] = 16,
+    max_new_per_ip: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATCTL_MAX_NEW_PER_IP",
+            min=0,
+            help="New ones from one address but this machine in 10 minutes; 0: any.",
+        ),
+    ] = 32,
     motd: Annotated[str, typer.Option(envvar="CHATCTL_MOTD", help="Message for everyone who comes in.")] = "",
     tls: Annotated[
         TlsMode,
@@ -157,6 +165,7 @@ def serve(
         burst=burst,
         max_clients=max_clients,
         max_per_ip=max_per_ip,
+        max_new_per_ip=max_new_per_ip,
         motd=motd,
         data=None if ephemeral else data_directory(data),
         retention=Retention(parse_duration(keep) if keep else None, keep_messages),

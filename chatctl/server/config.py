@@ -20,6 +20,7 @@ class Config:
         burst: frames one client may send at once after a pause.
         max_clients: connections in all, at most; 0 for no limit.
         max_per_ip: connections from one address, at most; 0 for no limit.
+        max_new_per_ip: new connections from one address in ten minutes; 0 for no limit.
         motd: shown to everyone who comes in.
         outbox: bytes that may wait for a client which does not read.
         ping_after: seconds of silence after which a client is pinged.
@@ -38,6 +39,7 @@ class Config:
     burst: int = 20
     max_clients: int = 20_000
     max_per_ip: int = 16
+    max_new_per_ip: int = 32
     motd: str = ""
     outbox: int = 256 * 1024
     ping_after: float = 60

@@ -6,7 +6,7 @@ import logging
 import ssl
 
 from chatctl.errors import ListenError
-from chatctl.server.access import is_loopback
+from chatctl.server.admission import is_loopback
 from chatctl.server.config import Config
 from chatctl.server.tls_mode import TlsMode
 

@@ -20,7 +20,7 @@ from queue import SimpleQueue
 
 from chatctl import names
 from chatctl.access.opened import AccessBook
-from chatctl.errors import ChatError, DataError
+from chatctl.errors import ChatError, DataError, Refused
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
@@ -28,9 +28,11 @@ from chatctl.messages import Bye, Error
 from chatctl.server import permissions
 from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
+from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
+from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
@@ -41,8 +43,10 @@ STACK_BYTES = 256 * 1024  # of each thread; pages that are never touched cost no
 CHECK_SECONDS = 1.0
 COMPLAIN_SECONDS = 60.0
 BACK_OFF_SECONDS = 0.1
+SCRAP = 64 * 1024  # bytes that are read of who is turned away
 
-_FULL = encode(Error(code="server-full", text="the server is full, try again later", fatal=True))
+_FULL = Refused("server-full", "the server is full, try again later")
+_MAKE_PLACE = Error(code="timeout", text="no hello yet, and others are waiting: try again", fatal=True)
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -69,8 +73,10 @@ class Server:
             book=book,
             hub=Hub(log, mode=permissions.modes_of(book)),
             resumption=Resumption(),
-            admission=Admission(config.max_clients, config.max_per_ip),
             encryption=Encryption(config),
+            admission=Admission(config.max_clients, config.max_per_ip, config.max_new_per_ip),
+            doorstep=Doorstep(),
+            refusals=Refusals(),
             drainer=Drainer(),
             stopping=threading.Event(),
             forget=self._forget,
@@ -169,7 +175,7 @@ class Server:
             except OSError as error:
                 self._not_accepted(error)
             else:
-                self._open_session(sock, address[0])
+                self._admit(sock, address[0])
 
     def _not_accepted(self, error: OSError) -> None:
         """Goes on after a connection that could not be accepted."""
@@ -187,12 +193,33 @@ class Server:
             os.close(self._spare)
             self._spare = None
         with suppress(OSError):
-            _refuse(self._listener.accept()[0])
+            _refuse(self._listener.accept()[0], _FULL)
         with suppress(OSError):
             self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
+    def _admit(self, sock: socket.socket, address: str) -> None:
+        try:
+            self._shared.admission.admit(address)
+        except Refused as refusal:
+            _refuse(sock, refusal)
+            self._shared.refusals.note(address, f"{refusal.code}: {refusal}")
+        else:
+            self._make_place()
+            self._open_session(sock, address)
+
+    def _make_place(self) -> None:
+        """Waits until there are few enough who still have to say who they are.
+
+        Those who come meanwhile are in the kernel's queue.
+        """
+        doorstep = self._shared.doorstep
+        while not doorstep.has_place() and not self._stopping.is_set():
+            if session := doorstep.give_up_one():
+                session.cut(_MAKE_PLACE)
+
     def _open_session(self, sock: socket.socket, address: str) -> None:
         session = Session(self._shared, sock, address)
+        self._shared.doorstep.wait_for(session)
         thread = threading.Thread(target=session.run, name=f"client-{address}", daemon=True)
         with self._lock:
             self._sessions[session] = thread
@@ -200,8 +227,10 @@ class Server:
             thread.start()
         except (RuntimeError, MemoryError) as error:
             self._forget(session)
+            self._shared.doorstep.leave(session)
+            self._shared.admission.release(address)
             self._complain(f"cannot serve more connections: {error}")
-            _refuse(sock)
+            _refuse(sock, _FULL)
             self._stopping.wait(BACK_OFF_SECONDS)
 
     def _complain(self, text: str) -> None:
@@ -243,6 +272,7 @@ class Server:
         for session in self._all_sessions():
             session.check(now)
         self._shared.hub.flush_presence()
+        self._shared.refusals.sum_up()
 
 
 def run(config: Config, started: Callable[[str, int], None]) -> None:
@@ -325,9 +355,12 @@ def _signals() -> Iterator[SimpleQueue[int]]:
         ours.close()
 
 
-def _refuse(sock: socket.socket) -> None:
-    """Tells a client for whom there is no place, without waiting, and closes."""
+def _refuse(sock: socket.socket, refusal: Refused) -> None:
+    """Tells a client that it cannot come in, without waiting, and closes."""
     with suppress(OSError):
         sock.setblocking(False)
-        sock.send(_FULL)
+        sock.send(encode(Error(code=refusal.code, text=str(refusal), fatal=True)))
+        sock.shutdown(socket.SHUT_WR)
+        # What has come and was not read would make a reset of the close, which may overtake what was sent.
+        sock.recv(SCRAP)
     sock.close()

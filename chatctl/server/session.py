@@ -66,10 +66,13 @@ from chatctl.server import inviting, lookup, moderation, modes, permissions, red
 from chatctl.server.admission import Admission, TokenBucket
 from chatctl.server.config import Config
 from chatctl.server.dialects import alert, native
+from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
 from chatctl.server.first_bytes import Kind, kind_of
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, Outbox, wake_reader
+from chatctl.server.penalties import Offence
+from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption, Ticket
 from chatctl.server.room import POST_SIZE, Encode, Member, PostSet, Room
 from chatctl.server.sealed import SealedLine
@@ -106,6 +109,8 @@ class Shared:
         resumption: whose session is whose.
         admission: who may come in.
         encryption: what is offered and asked for.
+        doorstep: those who are not in, and are waited for.
+        refusals: what is logged of those who were turned away.
         drainer: sends what sockets did not take at once.
         stopping: set once the server is going down.
         forget: called with a session that has ended.
@@ -119,6 +124,8 @@ class Shared:
     resumption: Resumption[Session]
     admission: Admission
     encryption: Encryption
+    doorstep: Doorstep[Session]
+    refusals: Refusals
     drainer: Drainer
     stopping: threading.Event
     forget: Callable[[Session], None]
@@ -126,12 +133,12 @@ class Shared:
 
 
 class Session:
-    """One connection, from its acceptance to its end.
+    """One connection, from its admission to its end.
 
     Args:
         shared: what all sessions share.
         sock: the accepted socket, blocking; the session closes it.
-        address: the client's.
+        address: the client's, as it was admitted; the session releases it.
 
     Attributes:
         name: what the client is called; empty before ``welcome``.
@@ -224,11 +231,8 @@ class Session:
 
     def run(self) -> None:
         """Serves the client until one side ends it; the target of the session's thread."""
-        admitted = False
         try:
             sockets.tune(self._sock)
-            self._shared.admission.admit(self.address)
-            admitted = True
             self._serve()
         except Refused as refusal:
             self._end(Error(code=refusal.code, text=str(refusal), fatal=True))
@@ -236,7 +240,7 @@ class Session:
             log.exception("the session of %s failed", self.name or self.address)
             self._end(Error(code="internal", text="the server made a mistake, sorry", fatal=True))
         finally:
-            self._close(admitted)
+            self._close()
 
     def _serve(self) -> None:
         frames = self._shake_hands()
@@ -265,15 +269,18 @@ class Session:
 
     def _shake_hands(self) -> Frames | None:
         """Reads up to the first frame and acts on it; returns what came behind it, None if that was all."""
+        self._shared.doorstep.wait_for(self)
         data = self._begin()
         left = MAX_HANDSHAKE
-        while data and self._ending is None:
+        # Who is no longer waited for has lost its place to others meanwhile.
+        while data and self._shared.doorstep.leave(self) and self._ending is None:
             if frames := self._reader.feed(data[:left]):
                 more = self._reader.feed(data[left:]) if len(data) > left else []
                 return [*frames[1:], *more] if self._enter(frames[0]) else None
             left -= len(data)
             if left <= 0:
                 raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes hold no hello")
+            self._shared.doorstep.wait_for(self)
             data = self._receive(left)
         return None
 
@@ -611,6 +618,8 @@ class Session:
         """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
         if self._ending is None:
             self._ending = ending
+            if isinstance(ending, Error) and (offence := _OFFENCES.get(ending.code)):
+                self._shared.admission.penalize(self.address, offence)
             if ending.code != "bye":
                 self._reason = f"{ending.code}: {ending.text}"
 
@@ -662,7 +671,7 @@ class Session:
             if self._ticket:
                 self._shared.resumption.retire(self, name, self._ticket)
 
-    def _close(self, admitted: bool) -> None:
+    def _close(self) -> None:
         name = self.name
         try:
             self._give_back_name()
@@ -672,9 +681,12 @@ class Session:
                 sockets.linger(self._sock)
         finally:
             self._sock.close()
-            if admitted:
-                self._shared.admission.release(self.address)
+            self._shared.doorstep.leave(self)
+            self._shared.admission.release(self.address)
             self._shared.forget(self)
+        if not name and self._ending:
+            self._shared.refusals.note(self.address, self._reason)
+            return
         who = f"{name} left" if name else "a connection ended"
         extra = {"client": name, "address": self.address, "reason": self._reason}
         log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
@@ -701,6 +713,14 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     Ping: Session._ping,
     Pong: Session._pong,
     Leave: Session._bye,
+}
+
+# The codes of fatal errors that no client gets which does its part.
+_OFFENCES = {
+    "bad-frame": Offence.BROKEN,
+    "too-long": Offence.BROKEN,
+    "unknown-type": Offence.BROKEN,
+    "timeout": Offence.SILENCE,
 }
 
 

@@ -9,14 +9,19 @@ import threading
 from functools import cache
 from typing import Any
 
+from chatctl.access.opened import AccessBook
 from chatctl.history.memory import MemoryLog
 from chatctl.server.admission import Admission
 from chatctl.server.config import Config
+from chatctl.server.doorstep import Doorstep
+from chatctl.server.encryption import Encryption
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer
+from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import Session, Shared
 
+ADDRESS = "192.0.2.1"
 LARGEST = 64 * 1024  # bytes: what a socket takes before anybody reads
 
 
@@ -41,12 +46,17 @@ def _drainer() -> Drainer:
 
 def _shared() -> Shared:
     log = MemoryLog()
+    config = Config(rate=0, insecure=True)
     return Shared(
-        config=Config(rate=0),
+        config=config,
         log=log,
+        book=AccessBook(None),
         hub=Hub(log),
         resumption=Resumption(),
         admission=Admission(0, 0),
+        encryption=Encryption(config),
+        doorstep=Doorstep(),
+        refusals=Refusals(),
         drainer=_drainer(),
         stopping=threading.Event(),
         forget=lambda _: None,
@@ -65,8 +75,10 @@ def serve(data: bytes) -> list[dict[str, Any]]:
         ours.shutdown(socket.SHUT_WR)
         reading = threading.Thread(target=_read_all, args=(ours, received := bytearray()))
         reading.start()
+        shared = _shared()
+        shared.admission.admit(ADDRESS)
         try:
-            Session(_shared(), theirs, "192.0.2.1").run()
+            Session(shared, theirs, ADDRESS).run()
         finally:
             reading.join()
     *lines, rest = bytes(received).decode().split("\n")
