@@ -64,7 +64,7 @@ def parse_link(link: str) -> Invitation:
         ChatError: in one line why it is none; the key is not repeated.
     """
     shown = one_line(link.partition("#")[0][:80])
-    if not link.startswith(SCHEME) or len(link) > MAX_LINK:
+    if not link.startswith(SCHEME) or len(link) > MAX_LINK or not link.isprintable():
         raise ChatError(f"{shown} is not a link like chat://HOST:PORT/ROOM#KEY")
     try:
         parts = urlsplit(link)

@@ -53,8 +53,11 @@ class Channel:
             self._shake_hands()
         parts: list[bytes] = []
         try:
-            while self.ready and not self.ended and (part := self._tls.read(PIECE)):
+            while self.ready and not self.ended:
+                part = self._tls.read(PIECE)
                 parts.append(part)
+                # Nothing is what Python returns, where it raises no error, once the peer has said its last.
+                self.ended = not part
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
@@ -68,7 +71,7 @@ class Channel:
             return
         self.ready = True
 
-    def seal(self, data: bytes) -> bytes:
+    def seal(self, data: bytes | memoryview) -> bytes:
         """Returns what is to be sent to say `data`, with what was pending before it. The channel is ready."""
         view = memoryview(data)
         while view:

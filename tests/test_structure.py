@@ -16,7 +16,7 @@ PACKAGE = ROOT / "chatctl"
 BASE = ["errors"]
 WORDS = [*BASE, "messages", "names", "text"]
 WIRE = [*WORDS, "framing", "commands", "invite"]
-STORE = [*WIRE, "history", "access", "server.access"]
+STORE = [*WIRE, "history", "access", "server.admission"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
 ]
@@ -33,17 +33,27 @@ LAYERS: dict[str, list[str]] = {
     "framing": WORDS,
     "commands": WORDS,
     "invite": WORDS,
+    "reached": WIRE,
+    "qr": [],
     "keepalive": [],
     "tls": [],
     "access": WIRE,
     "history": WIRE,
+    "administration": [*WIRE, *("access", "reached", "tls", "history.directory", "administration")],
     **{module: [*WIRE, *FORMATS] for module in FORMATS},
-    "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
-    "server.access": WIRE,
+    "archive": [
+        *WIRE,
+        *("history.database", "history.directory", "history.journal", "history.rows", "history.traces"),
+    ],
+    "server.admission": [*WIRE, "server.penalties", "server.sums"],
+    "server.penalties": [*WIRE, "server.sums"],
+    "server.sums": BASE,
+    "server.doorstep": [],
+    "server.refusals": ["server.admission"],
     "server.dialects": STORE,
     "server.room": STORE,
     "server.hub": [*STORE, "server.room"],
-    "server": [*STORE, *TCP, "", "server"],
+    "server": [*STORE, *TCP, "reached", "qr", "", "server"],
     "client": [*WIRE, *TCP, "", *LIBRARY],
     "client.settings": [*WIRE, *LIBRARY, "client.settings", "client.display.look"],
     "client.display": [*WIRE, *LIBRARY, "client.display"],
@@ -57,7 +67,8 @@ NO_IMPORTS: dict[str, set[str]] = {
     "server.hub": NETWORK,
     "server.room": NETWORK,
     "server.dialects": NETWORK,
-    "server.access": NETWORK,
+    **dict.fromkeys(["server.admission", "server.doorstep", "server.refusals"], NETWORK),
+    **dict.fromkeys(["server.penalties", "server.sums"], WORLD),
     "history": NETWORK,
     "access": NETWORK,
     "archive": NETWORK,
