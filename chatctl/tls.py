@@ -55,8 +55,10 @@ class Channel:
             self._shake_hands()
         parts: list[bytes] = []
         try:
-            while self.ready and not self.ended and (part := self._tls.read(PIECE)):
+            while self.ready and not self.ended:
+                part = self._tls.read(PIECE)
                 parts.append(part)
+                self.ended = not part
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
