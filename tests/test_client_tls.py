@@ -305,5 +305,5 @@ class _Asked(Channel):
     def pending(self) -> bytes:
         return bytes(MAX_ANSWERS // 10)
 
-    def seal(self, data: bytes) -> bytes:
-        return data
+    def seal(self, data: bytes | memoryview) -> bytes:
+        return bytes(data)
