@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatctl.history.log import KEEP_ALL, Retention
+from chatctl.server.tls_mode import TlsMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class Config:
         drop_after: seconds of silence after which it is dropped.
         data: directory in which history is kept; None for memory alone.
         retention: what is kept of each room.
+        tls: where TLS is offered.
+        cert: the certificate and what it is signed by, in PEM; None for one of the server's own making.
+        key_file: the private key of `cert`, in PEM; None where it is in the same file.
+        insecure: others than this machine may do without TLS.
     """
 
     host: str = "127.0.0.1"
@@ -41,3 +46,7 @@ class Config:
     drop_after: float = 120
     data: Path | None = None
     retention: Retention = KEEP_ALL
+    tls: TlsMode = TlsMode.auto
+    cert: Path | None = None
+    key_file: Path | None = None
+    insecure: bool = False

@@ -2,7 +2,7 @@
 
 Stopping is one sequence, and may be asked for at any time and more than once: accept nobody any more, say
 ``bye`` to everybody, give them `FLUSH_SECONDS` to take what was sent, join the threads, end the drainer.
-Whoever opened the log closes it then.
+Whoever opened the log and the book of access closes them then.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from contextlib import closing, contextmanager, suppress
 from queue import SimpleQueue
 
 from chatctl import names
-from chatctl.errors import Refused
+from chatctl.access.opened import AccessBook
+from chatctl.errors import ChatError, DataError, Refused
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
+from chatctl.server import permissions
 from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
+from chatctl.server.encryption import Encryption
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
 from chatctl.server.refusals import Refusals
@@ -53,6 +56,7 @@ class Server:
     Args:
         config: what was set.
         log: keeps what is said; to be closed after `stop`.
+        book: who may do what; to be closed after `stop`.
 
     Attributes:
         address: where it listens, host and port; after `start`.
@@ -61,19 +65,22 @@ class Server:
         StorageError: the log cannot be read.
     """
 
-    def __init__(self, config: Config, log: Log) -> None:
+    def __init__(self, config: Config, log: Log, book: AccessBook) -> None:
         self._log = log
         self._shared = Shared(
             config=config,
             log=log,
-            hub=Hub(log),
+            book=book,
+            hub=Hub(log, mode=permissions.modes_of(book)),
             resumption=Resumption(),
+            encryption=Encryption(config),
             admission=Admission(config.max_clients, config.max_per_ip, config.max_new_per_ip),
             doorstep=Doorstep(),
             refusals=Refusals(),
             drainer=Drainer(),
             stopping=threading.Event(),
             forget=self._forget,
+            sessions=self._all_sessions,
         )
         self._stopping = self._shared.stopping
         self.address = ("", 0)
@@ -91,11 +98,18 @@ class Server:
         """Opens the port; from now on clients are served, until `stop`.
 
         Raises:
-            ListenError: the port cannot be opened.
+            DataError: the certificate cannot be used.
+            ListenError: the port cannot be opened, or not without TLS.
         """
         config = self._shared.config
-        self._listener = open_listener(config.host, config.port)
-        self.address = self._listener.getsockname()[:2]
+        listener = open_listener(config.host, config.port)
+        self.address = listener.getsockname()[:2]
+        try:
+            self._shared.encryption.start(self.address[0])
+        except ChatError:
+            listener.close()
+            raise
+        self._listener = listener
         raise_file_limit()
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         threading.stack_size(STACK_BYTES)
@@ -104,6 +118,18 @@ class Server:
         self._tidier.start()
         self._acceptor.start()
         names.prepare()
+
+    @property
+    def pin(self) -> str:
+        """The pin of its certificate, as `tls.pin_of` returns it; empty where TLS is not offered."""
+        return self._shared.encryption.pin
+
+    def reload(self) -> None:
+        """Takes the certificate there is now for new connections, or stays with the one before."""
+        try:
+            self._shared.encryption.reload(self.address[0])
+        except DataError as error:
+            log.error("the certificate stays as it is: %s", error)  # noqa: TRY400 - one line says it all
 
     def stop(self) -> None:
         """Takes leave of everybody and ends all threads; does nothing the second time."""
@@ -221,6 +247,10 @@ class Server:
         with self._lock:
             self._sessions.pop(session, None)
 
+    def _all_sessions(self) -> list[Session]:
+        with self._lock:
+            return list(self._sessions)
+
     # Now and then
 
     def _tidy(self) -> None:
@@ -240,34 +270,34 @@ class Server:
                 log.exception("checking on the clients failed")
 
     def _check_all(self) -> None:
-        with self._lock:
-            sessions = list(self._sessions)
         now = time.monotonic()
-        for session in sessions:
+        for session in self._all_sessions():
             session.check(now)
         self._shared.hub.flush_presence()
         self._shared.refusals.sum_up()
 
 
 def run(config: Config, started: Callable[[str, int], None]) -> None:
-    """Serves until SIGINT or SIGTERM; a second signal ends the process at once.
+    """Serves until SIGINT or SIGTERM; a second one ends the process at once. SIGHUP reloads the certificate.
 
     Args:
         config: what was set.
         started: called once connections are accepted, with the address and the port.
 
     Raises:
-        DataError: the history cannot be opened.
-        ListenError: the port cannot be opened.
+        DataError: the history cannot be opened, or the certificate not used.
+        ListenError: the port cannot be opened, or not without TLS.
     """
-    with _opened_log(config) as opened, _signals() as caught:
-        server = Server(config, opened)
+    with _opened_log(config) as opened, AccessBook(config.data) as book, _signals() as caught:
+        server = Server(config, opened, book)
         try:
             server.start()
             if not is_loopback(server.address[0]):
-                log.warning("whoever can reach this server can join and read: no keys and no encryption yet")
+                log.warning("whoever can reach this server can join: no keys yet")
             started(*server.address)
-            log.info("stopping: %s", signal.Signals(caught.get()).name)
+            while (number := caught.get()) == signal.SIGHUP:
+                server.reload()
+            log.info("stopping: %s", signal.Signals(number).name)
         finally:
             server.stop()
 
@@ -294,6 +324,8 @@ def _opened_log(config: Config) -> Iterator[Log]:
 def _signals() -> Iterator[SimpleQueue[int]]:
     """Catches SIGINT and SIGTERM: the first one is in the queue, a second one ends the process at once.
 
+    SIGHUP is in the queue as often as it comes.
+
     The system may give a signal to any thread, while Python runs handlers in the main thread alone, once that
     happens to run. So the number goes through a socket to a thread that does nothing else.
     """
@@ -303,7 +335,7 @@ def _signals() -> Iterator[SimpleQueue[int]]:
 
     def watch() -> None:
         for received in iter(lambda: ours.recv(1), b""):
-            if caught_before.acquire(blocking=False):
+            if received[0] == signal.SIGHUP or caught_before.acquire(blocking=False):
                 caught.put(received[0])
             else:
                 os._exit(128 + received[0])
@@ -312,7 +344,8 @@ def _signals() -> Iterator[SimpleQueue[int]]:
     watcher = threading.Thread(target=watch, name="signals", daemon=True)
     watcher.start()
     previous = signal.set_wakeup_fd(theirs.fileno())
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
     try:
         yield caught
     finally:

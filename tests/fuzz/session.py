@@ -9,10 +9,12 @@ import threading
 from functools import cache
 from typing import Any
 
+from chatctl.access.opened import AccessBook
 from chatctl.history.memory import MemoryLog
 from chatctl.server.admission import Admission
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
+from chatctl.server.encryption import Encryption
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer
 from chatctl.server.refusals import Refusals
@@ -44,17 +46,21 @@ def _drainer() -> Drainer:
 
 def _shared() -> Shared:
     log = MemoryLog()
+    config = Config(rate=0, insecure=True)
     return Shared(
-        config=Config(rate=0),
+        config=config,
         log=log,
+        book=AccessBook(None),
         hub=Hub(log),
         resumption=Resumption(),
         admission=Admission(0, 0),
+        encryption=Encryption(config),
         doorstep=Doorstep(),
         refusals=Refusals(),
         drainer=_drainer(),
         stopping=threading.Event(),
         forget=lambda _: None,
+        sessions=list,
     )
 
 

@@ -1,0 +1,70 @@
+"""Passwords, as they are kept: hashed with Argon2id (RFC 9106), two at a time, for each takes much memory."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from typing import TYPE_CHECKING
+
+from chatctl.errors import Refused
+from chatctl.messages import MAX_PASSWORD
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+MIN_PASSWORD = 6  # characters
+MEMORY_KIB = 19 * 1024  # of one hash; this and the passes are OWASP's first choice for servers
+PASSES = 2
+
+_turns = threading.BoundedSemaphore(2)
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1)
+
+
+@cache
+def _dummy() -> str:
+    """Returns the hash that is tried where there is none, so that this takes the same time."""
+    return _hasher().hash("nobody's password")
+
+
+def check_password(password: str) -> None:
+    """Accepts a new password.
+
+    Raises:
+        Refused: ``bad-text``: it is too short, or too long.
+    """
+    if len(password) < MIN_PASSWORD:
+        raise Refused("bad-text", f"a password has at least {MIN_PASSWORD} characters")
+    if not _is_short(password):
+        raise Refused("bad-text", f"a password has at most {MAX_PASSWORD} bytes")
+
+
+def _is_short(password: str) -> bool:
+    if len(password) > MAX_PASSWORD:
+        return False
+    return len(password.encode(errors="replace")) <= MAX_PASSWORD
+
+
+def hash_password(password: str) -> str:
+    """Returns what to keep of a password that `check_password` accepts. Takes its time, and its turn."""
+    with _turns:
+        return _hasher().hash(password.encode(errors="replace"))
+
+
+def is_password(password: str, kept: str | None) -> bool:
+    """Returns whether `kept` was made of this password. Takes as long where nothing is kept."""
+    from argon2.exceptions import Argon2Error, InvalidHashError
+
+    if not _is_short(password):
+        return False
+    with _turns:
+        try:
+            right = _hasher().verify(_dummy() if kept is None else kept, password.encode(errors="replace"))
+        except (Argon2Error, InvalidHashError):
+            return False
+    return right and kept is not None
