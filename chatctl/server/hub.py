@@ -25,6 +25,7 @@ from chatctl.messages import (
     Frame,
     Kind,
     Members,
+    Mode,
     RoomLine,
     Rooms,
     Told,
@@ -45,15 +46,24 @@ class Hub:
         people: who is on the server.
         mail: keeps what is told to accounts that are not there.
         clock: returns seconds since the Unix epoch.
+        mode: returns what is allowed in a room; None where everything is.
     """
 
-    def __init__(self, log: Log, people: People, mail: Mail, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        log: Log,
+        people: People,
+        mail: Mail,
+        clock: Callable[[], float] = time.time,
+        mode: Callable[[str], Mode | None] = lambda _: None,
+    ) -> None:
         self._log = log
         self.people = people
         self._mail = mail
         self._clock = clock
+        self._mode = mode
         self._lock = threading.Lock()
-        self._rooms: dict[str, Room] = {LOBBY: Room(LOBBY, log)}
+        self._rooms: dict[str, Room] = {LOBBY: Room(LOBBY, log, mode(LOBBY))}
         self._told: RecentNonces[int] = RecentNonces()
 
     # Rooms
@@ -61,6 +71,10 @@ class Hub:
     def room(self, name: str) -> Room | None:
         """Returns the room called `name`, if there is one."""
         return self._rooms.get(name)
+
+    def has_room(self, name: str) -> bool:
+        """Returns whether somebody is in a room, or something is kept of it."""
+        return name in self._rooms or name in self._log.rooms()
 
     def open_room(self, name: str) -> Room:
         """Returns the room called `name`, made now if there is none.
@@ -77,7 +91,7 @@ class Hub:
             self._make_place()
         with self._lock:
             if name not in self._rooms:
-                self._rooms[name] = Room(name, self._log)
+                self._rooms[name] = Room(name, self._log, self._mode(name))
             return self._rooms[name]
 
     def _make_place(self) -> None:
@@ -115,8 +129,12 @@ class Hub:
         inside = room.people(MAX_NAMES_LISTED) if room else []
         return _members(inside, room.count if room else 0, name, re)
 
-    def whois(self, asked: Whois) -> User:
+    def whois(self, asked: Whois, shown: Callable[[str], bool]) -> User:
         """Answers ``whois``.
+
+        Args:
+            asked: the question.
+            shown: returns whether the one who asks may know of a room.
 
         Raises:
             Refused: ``no-such-user``.
@@ -127,7 +145,7 @@ class Hub:
             raise _nobody()
         return User(
             name=person.name,
-            rooms=_shown_rooms(devices),
+            rooms=[room for room in _rooms(devices) if shown(room)][:MAX_ROOMS_LISTED],
             at=min(device.at for device in devices),
             idle=int(min(device.idle() for device in devices)),
             away=person.away or None,
@@ -137,12 +155,18 @@ class Hub:
             re=asked.n,
         )
 
-    def list_rooms(self, re: int | None) -> Rooms:
-        """Answers ``list``: the rooms, the fullest first, as many as fit into one frame."""
+    def list_rooms(self, shown: Callable[[str], bool], re: int | None) -> Rooms:
+        """Answers ``list``: the rooms, the fullest first, as many as fit into one frame.
+
+        Args:
+            shown: returns whether the one who asks may know of a room.
+            re: the number of the question.
+        """
         lines: list[RoomLine] = []
         size = 0
         open_ = [RoomLine(room.name, room.count, room.topic, room.newest) for room in self._open_rooms()]
-        for line in sorted(open_ + self._kept_rooms(), key=lambda line: (-line.count, line.room)):
+        every = [line for line in open_ + self._kept_rooms() if shown(line.room)]
+        for line in sorted(every, key=lambda line: (-line.count, line.room)):
             lines.append(line)
             size += 80 + 4 * len(line.room) + 4 * len(line.topic)
             if size > MAX_LIST_BYTES:
@@ -229,7 +253,5 @@ def _members(people: Sequence[Person], count: int, room: str | None, re: int | N
     return Members(names=[name for name, _ in shown], count=count, room=room, away=away, re=re)
 
 
-def _shown_rooms(devices: Iterable[Device]) -> list[str]:
-    """Returns the rooms of somebody that others may know of: so far, all rooms are public."""
-    rooms = dict.fromkeys(room for device in devices for room in list(device.rooms))
-    return list(rooms)[:MAX_ROOMS_LISTED]
+def _rooms(devices: Iterable[Device]) -> list[str]:
+    return list(dict.fromkeys(room for device in devices for room in list(device.rooms)))

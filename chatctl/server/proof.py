@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from msgspec import Struct
 
 from chatctl.access.keys import Key
 from chatctl.access.opened import AccessBook
 from chatctl.errors import NotProven, Refused
-from chatctl.messages import Ban, Role
+from chatctl.messages import Role
+from chatctl.server import permissions
 
 
 class Proof(Struct, frozen=True):
@@ -64,10 +63,4 @@ def check_ban(book: AccessBook, name: str, address: str) -> None:
         Refused: ``banned``, saying until when and why.
     """
     if ban := book.bans.find("ban", name, address):
-        raise Refused("banned", f"you are banned {_until(ban)}{f': {ban.reason}' if ban.reason else ''}")
-
-
-def _until(ban: Ban) -> str:
-    if ban.until is None:
-        return "for good"
-    return f"until {datetime.fromtimestamp(ban.until / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        raise Refused("banned", permissions.sentence("banned", ban))

@@ -26,7 +26,7 @@ from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
-from chatctl.server import identity
+from chatctl.server import identity, moderation, permissions
 from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
@@ -78,7 +78,7 @@ class Server:
             config=config,
             log=log,
             book=book,
-            hub=Hub(log, people, book.mail),
+            hub=Hub(log, people, book.mail, mode=permissions.modes_of(book)),
             entrance=Entrance(config, book, people, admission, resumption),
             resumption=resumption,
             encryption=Encryption(config),
@@ -88,6 +88,7 @@ class Server:
             drainer=Drainer(),
             stopping=threading.Event(),
             forget=self._forget,
+            sessions=self._all_sessions,
         )
         self._stopping = self._shared.stopping
         self.address = ("", 0)
@@ -224,6 +225,8 @@ class Server:
         while not doorstep.has_place() and not self._stopping.is_set():
             if session := doorstep.give_up_one():
                 session.cut(_MAKE_PLACE)
+            else:
+                doorstep.wait_for_place()
 
     def _open_session(self, sock: socket.socket, address: str) -> None:
         session = Session(self._shared, sock, address)
@@ -253,6 +256,10 @@ class Server:
         with self._lock:
             self._sessions.pop(session, None)
 
+    def _all_sessions(self) -> list[Session]:
+        with self._lock:
+            return list(self._sessions)
+
     # Now and then
 
     def _tidy(self) -> None:
@@ -273,9 +280,8 @@ class Server:
                 log.exception("checking on the clients failed")
 
     def _check_all(self) -> None:
-        with self._lock:
-            sessions = list(self._sessions)
         now = time.monotonic()
+        sessions = self._all_sessions()
         for session in sessions:
             session.check(now)
         try:
@@ -290,6 +296,7 @@ class Server:
         self._book.refresh()
         changes = self._book.changes
         if changes != self._rechecked:
+            moderation.enforce(self._shared)
             for session in sessions:
                 identity.recheck(self._book, session)
             self._rechecked = changes

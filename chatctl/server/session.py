@@ -22,6 +22,7 @@ from chatctl.messages import (
     MAX_HANDSHAKE,
     MAX_NONCE,
     Ack,
+    AskBans,
     AskHistory,
     Away,
     Bye,
@@ -29,14 +30,18 @@ from chatctl.messages import (
     Error,
     Frame,
     Hello,
+    Invite,
     Join,
     Leave,
     ListRooms,
     Login,
+    Members,
+    Moderate,
     Notice,
     Part,
     Ping,
     Pong,
+    Redact,
     Register,
     Rename,
     Renamed,
@@ -44,13 +49,14 @@ from chatctl.messages import (
     Say,
     Search,
     SetAway,
+    SetMode,
     SetTopic,
     Tell,
     Who,
     Whois,
 )
 from chatctl.names import check_name, check_room
-from chatctl.server import identity, lookup, sockets
+from chatctl.server import identity, inviting, lookup, moderation, modes, permissions, redacting, sockets
 from chatctl.server.admission import Admission, TokenBucket
 from chatctl.server.config import Config
 from chatctl.server.dialects import alert, native
@@ -102,10 +108,11 @@ class Shared:
         admission: who may come in.
         encryption: what is offered and asked for.
         doorstep: those who are not in, and are waited for.
-        refusals: what is logged of those who were turned away.
+        refusals: what is logged of those who do not come in.
         drainer: sends what sockets did not take at once.
         stopping: set once the server is going down.
         forget: called with a session that has ended.
+        sessions: returns all that there are.
     """
 
     config: Config
@@ -121,6 +128,7 @@ class Shared:
     drainer: Drainer
     stopping: threading.Event
     forget: Callable[[Session], None]
+    sessions: Callable[[], list[Session]]
 
 
 class Session:
@@ -228,6 +236,20 @@ class Session:
     def away(self) -> str:
         """What the client says of being away; empty while it is not."""
         return self.person.away
+
+    @property
+    def silenced_as(self) -> tuple[str, ...]:
+        """Earlier names, under which the client was muted."""
+        return self.ticket.silenced_as if self.ticket else ()
+
+    @property
+    def earlier_names(self) -> tuple[str, ...]:
+        """The names the client had before this one, folded: the last few."""
+        return self.ticket.earlier_names if self.ticket else ()
+
+    def may_enter(self, room: str) -> bool:
+        """Returns whether the client may be in a room that there is, now."""
+        return permissions.may_enter(self._shared.book, self, room)
 
     # The thread
 
@@ -442,6 +464,7 @@ class Session:
         nonced = False
         size = 0
         room: Room | None = None
+        refusal: Refused | None = None
         for say in says:
             if self._ending is not None:
                 break
@@ -449,7 +472,11 @@ class Session:
                 if say.nonce is not None:
                     _check_nonce(say.nonce)
                     nonced = True
-                room = self.rooms.get(name) or self._joined(name)
+                if room is None:
+                    room = self.rooms.get(name) or self._joined(name)
+                    refusal = permissions.why_silent(self._shared.book, self, room.name)
+                if refusal:
+                    raise refusal
                 check_text(say.text)
             except (Refused, FrameError) as error:
                 self._refuse(error, say)
@@ -472,6 +499,7 @@ class Session:
         if frame.nonce is not None:
             _check_nonce(frame.nonce)
         check_text(frame.text)
+        permissions.demand_voice(self._shared.book, self)
         at, kept = self._shared.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
         self._spoke = self.heard
         if frame.nonce is not None:
@@ -489,22 +517,24 @@ class Session:
         if name in self.rooms:
             self.rooms[name].show(self, re)
             return
+        hub = self._shared.hub
+        permissions.demand_entry(self._shared.book, self, name, exists=hub.has_room(name))
         while self._ending is None:
-            room = self._shared.hub.open_room(name)
-            if room.enter(self, after, backlog, re):
-                self.rooms[name] = room
+            if hub.open_room(name).enter(self, after, backlog, re):
                 return
             # The room was dropped meanwhile, or this client cut off.
 
     def _part(self, frame: Part) -> None:
         room = self._joined(frame.room)
-        del self.rooms[room.name]
         room.leave(self, re=frame.n, answer=True)
         self._shared.hub.close_if_unused(room)
 
     def _rename(self, frame: Rename) -> None:
         old = self.name
-        self._shared.hub.people.rename(self, check_name(frame.name))
+        name = check_name(frame.name)
+        permissions.demand_voice(self._shared.book, self)
+        permissions.demand_name(self._shared.book, name)
+        self._shared.hub.people.rename(self, name)
         self.tell_name(old, frame.n)
 
     def tell_name(self, old: str, re: int | None = None) -> None:
@@ -512,9 +542,9 @@ class Session:
         log.info("%s is now %s", old, self.name, extra={"client": self.name, "address": self.address})
         threading.current_thread().name = f"client-{self.name}"
         if self.ticket:
-            self.ticket.name = self.name
+            self.ticket.rename(self.name)
         told: set[Member] = set()
-        for room in self.rooms.values():
+        for room in list(self.rooms.values()):
             room.rename(self, old, told)
         self.send_frame(Renamed(old, self.name, re))
 
@@ -530,13 +560,17 @@ class Session:
 
     def _topic(self, frame: SetTopic) -> None:
         room = self._joined(frame.room)
+        permissions.demand_topic(self._shared.book, self, room.name)
         if frame.text:
             check_text(frame.text, MAX_TOPIC)
         room.set_topic(self, frame.text, frame.n)
 
     def _who(self, frame: Who) -> None:
         room = None if frame.room is None else check_room(frame.room)
-        self.send_frame(self._shared.hub.who(room, frame.n))
+        if room is None or permissions.sees_open(self._shared.book, self, room):
+            self.send_frame(self._shared.hub.who(room, frame.n))
+        else:
+            self.send_frame(Members(names=[], count=0, room=room, re=frame.n))
 
     def _away(self, frame: SetAway) -> None:
         if frame.text:
@@ -548,20 +582,38 @@ class Session:
                 device.send(device.encode([Away(self.name, frame.text)]))
 
     def _whois(self, frame: Whois) -> None:
-        self.send_frame(self._shared.hub.whois(frame))
+        self.send_frame(self._shared.hub.whois(frame, self._may_read))
+
+    def _may_read(self, room: str) -> bool:
+        return permissions.may_read(self._shared.book, self, room)
 
     def idle(self) -> float:
         """Returns the seconds since the client said something, or came in."""
         return time.monotonic() - self._spoke
 
     def _list(self, frame: ListRooms) -> None:
-        self.send_frame(self._shared.hub.list_rooms(frame.n))
+        self.send_frame(self._shared.hub.list_rooms(self._may_read, frame.n))
 
     def _history(self, frame: AskHistory) -> None:
-        self.send(self.encode(lookup.history(self._shared.log, frame, self.author)))
+        self.send(self.encode(lookup.history(self._shared.log, self._shared.book, frame, self)))
 
     def _search(self, frame: Search) -> None:
-        self.send_frame(lookup.search(self._shared.log, frame, self.author))
+        self.send_frame(lookup.search(self._shared.log, self._shared.book, frame, self))
+
+    def _moderate(self, frame: Moderate) -> None:
+        moderation.moderate(self._shared, self, frame)
+
+    def _banned(self, frame: AskBans) -> None:
+        moderation.answer_bans(self._shared, self, frame)
+
+    def _mode(self, frame: SetMode) -> None:
+        modes.set_mode(self._shared, self, frame)
+
+    def _redact(self, frame: Redact) -> None:
+        redacting.redact(self._shared, self, frame)
+
+    def _invite(self, frame: Invite) -> None:
+        inviting.invite(self._shared, self, frame)
 
     def _ping(self, frame: Ping) -> None:
         self.send_frame(Pong(re=frame.n))
@@ -588,6 +640,12 @@ class Session:
         # Though it is ending already, it may still wait for the client.
         self._outbox.stop_waiting()
         wake_reader(self._sock)
+
+    def expel(self, ending: Bye) -> None:
+        """Ends the session as `cut` does; nobody comes back to it."""
+        if self.ticket:
+            self._shared.resumption.revoke(self.ticket)
+        self.cut(ending)
 
     def _end(self, ending: Error | Bye) -> None:
         """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
@@ -632,11 +690,10 @@ class Session:
 
     def _leave_rooms(self) -> None:
         quiet = self._shared.stopping.is_set()
-        for room in self.rooms.values():
+        for room in list(self.rooms.values()):
             room.leave(self, quiet=quiet)
             if not quiet:
                 self._shared.hub.close_if_unused(room)
-        self.rooms.clear()
 
     def _give_back_name(self) -> None:
         """Leaves all rooms; then others may have the name, or this client may come back to it."""
@@ -661,12 +718,11 @@ class Session:
             self._shared.doorstep.leave(self)
             self._shared.admission.release(self.address)
             self._shared.forget(self)
-        if not name and self._ending:
+        if not name:
             self._shared.refusals.note(self.address, self._reason)
             return
-        who = f"{name} left" if name else "a connection ended"
         extra = {"client": name, "address": self.address, "reason": self._reason}
-        log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
+        log.info("%s left (%s): %s", name, self.address, self._reason, extra=extra)
 
 
 _ACTIONS: dict[type, Callable[..., None]] = {
@@ -682,6 +738,11 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     ListRooms: Session._list,
     AskHistory: Session._history,
     Search: Session._search,
+    Moderate: Session._moderate,
+    AskBans: Session._banned,
+    SetMode: Session._mode,
+    Redact: Session._redact,
+    Invite: Session._invite,
     Ping: Session._ping,
     Register: Session._register,
     Login: Session._log_in,
