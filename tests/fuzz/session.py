@@ -60,6 +60,7 @@ def _shared() -> Shared:
         drainer=_drainer(),
         stopping=threading.Event(),
         forget=lambda _: None,
+        sessions=list,
     )
 
 
