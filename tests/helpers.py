@@ -200,7 +200,9 @@ def trusting() -> ssl.SSLContext:
 class RawClient:
     """Speaks the protocol over a bare socket, or over TLS that verifies nothing, and sees every byte."""
 
-    def __init__(self, host: str, port: int, *, narrow: bool = False, tls: bool = False) -> None:
+    def __init__(
+        self, host: str, port: int, *, narrow: bool = False, tls: bool = False, source: str = ""
+    ) -> None:
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.settimeout(SECONDS)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -209,6 +211,8 @@ class RawClient:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         try:
+            if source:
+                self.sock.bind((source, 0))
             self.sock.connect((host, port))
             if tls:
                 self.sock = trusting().wrap_socket(self.sock)
