@@ -153,7 +153,7 @@ def demand_topic(book: AccessBook, asker: Asker, room: str) -> None:
 def find(book: AccessBook, what: What, asker: Asker) -> Ban | None:
     """Returns the ban, or mute, that holds for somebody: for a name of theirs, or where they come from."""
     bans = book.bans
-    if bans.is_empty():
+    if not bans.has_any(what):
         return None
     if found := bans.find(what, asker.name, asker.address):
         return found
