@@ -228,20 +228,15 @@ def test_a_mute_holds_for_all_that_somebody_is_known_by(book: AccessBook, clock:
         assert refusal is not None
         assert (refusal.code, str(refusal)) == ("muted", "you are muted until 1970-01-12 13:47 UTC: spam")
     assert code(lambda: permissions.demand_topic(book, asker, "dev")) == "muted"
-    assert permissions.find(book, "ban", asker) is None
     assert permissions.may_read(book, asker, "dev")
     clock.now += 60
     assert permissions.why_silent(book, asker, "dev") is None
 
 
-def test_a_ban_does_not_hold_for_names_that_others_may_have_by_now(book: AccessBook) -> None:
-    asker = Asker()
-    asker.silenced_as = ["early"]
-    book.bans.put("ban", "early", by="ann", seconds=None, reason="")
-    assert permissions.find(book, "ban", asker) is None
+def test_nobody_takes_a_banned_name(book: AccessBook) -> None:
+    assert code(lambda: permissions.demand_name(book, "bob")) is None
+    book.bans.put("mute", "bob", by="ann", seconds=None, reason="")
+    assert code(lambda: permissions.demand_name(book, "bob")) is None
     book.bans.put("ban", "bob", by="ann", seconds=None, reason="")
-    found = permissions.find(book, "ban", asker)
-    assert found is not None
-    assert permissions.sentence("banned", found) == "you are banned"
     assert code(lambda: permissions.demand_name(book, "B0b")) == "banned"
     assert code(lambda: permissions.demand_name(book, "bobby")) is None

@@ -8,7 +8,8 @@ from chatctl.errors import Refused
 from chatctl.history.log import Post
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Mode, Moderated, Msg, Presence, RoomState
-from chatctl.server.room import REPLAY_MESSAGES, Member, Room
+from chatctl.server.people import Member
+from chatctl.server.room import REPLAY_MESSAGES, Room
 from tests.test_room import Guest, enter
 
 READ_ONLY = Mode(room="lobby", read_only=True)
