@@ -212,7 +212,7 @@ class Entrance:
             if holder := ticket.holder:
                 holder.cut(Bye(code="replaced", text="you came back on another connection"))
                 self._people.wait_released(holder, deadline - time.monotonic())
-            session.proof = ticket.proof
+            session.proof = ticket.proof.renewed(self._book)
             self._people.come(session, ticket.name, ticket.proof.account)
             session.ticket = ticket
             ticket.holder = session

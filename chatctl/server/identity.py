@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from msgspec import structs
-
 from chatctl.access import roles
 from chatctl.access.accounts import Account
 from chatctl.access.opened import AccessBook
@@ -80,7 +78,7 @@ def _proving(shared: Shared, session: Session) -> Iterator[None]:
         yield
     finally:
         session.proving = False
-        recheck(shared.book, session)
+        recheck(shared, session)
 
 
 def _become(shared: Shared, session: Session, account: Account, re: int | None) -> None:
@@ -101,34 +99,49 @@ def _become(shared: Shared, session: Session, account: Account, re: int | None) 
     _tell_role(session, re)
 
 
-def close_room(session: Session, room: str) -> None:
-    """Has the key a session came by no longer let it into a room."""
-    grant = session.grant
-    if grant and grant.room == room:
-        session.proof = structs.replace(session.proof, grant=structs.replace(grant, room=None))
-        if session.ticket:
-            session.ticket.proof = session.proof
-
-
-def recheck(book: AccessBook, session: Session) -> None:
-    """Cuts a session off that may no longer be in, and tells it if it may do more or less.
+def recheck_all(shared: Shared) -> None:
+    """Looks at everybody again. To be called whenever it has changed who may do what.
 
     Raises:
         StorageError: that cannot be found out.
     """
-    name = session.name
-    if not name or session.proving or session.told_role is None:
+    for session in shared.sessions():
+        recheck(shared, session)
+
+
+def recheck(shared: Shared, session: Session) -> None:
+    """Cuts a session off that may no longer be in, or has it leave rooms; tells it if it may do more or less.
+
+    Raises:
+        StorageError: that cannot be found out.
+    """
+    if not session.name or session.told_role is None:
         return
     try:
-        session.proof.check(book, name, session.address)
+        _check(shared.book, session)
     except Refused as refusal:
         if refusal.code == "storage":
             raise
         wants = refusal.wants if isinstance(refusal, NotProven) else None
         session.cut(Error(code=refusal.code, text=str(refusal), fatal=True, wants=wants))
         return
-    if session.role != session.told_role:
+    _leave_closed_rooms(shared, session)
+    if session.role != session.told_role and not session.proving:
         _tell_role(session, None)
+
+
+def _check(book: AccessBook, session: Session) -> None:
+    if session.proving:
+        check_ban(book, session.name, session.address)
+    else:
+        session.proof.check(book, session.name, session.address)
+
+
+def _leave_closed_rooms(shared: Shared, session: Session) -> None:
+    for room in list(session.rooms.values()):
+        if not session.may_enter(room.name):
+            room.leave(session, answer=True)
+            shared.hub.close_if_unused(room)
 
 
 def _tell_role(session: Session, re: int | None) -> None:

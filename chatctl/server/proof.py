@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from datetime import UTC, datetime
+
+from msgspec import Struct, structs
 
 from chatctl.access.keys import Key
 from chatctl.access.opened import AccessBook
 from chatctl.errors import NotProven, Refused
-from chatctl.messages import Role
-from chatctl.server import permissions
+from chatctl.messages import Ban, Role
 
 
 class Proof(Struct, frozen=True):
@@ -30,6 +31,11 @@ class Proof(Struct, frozen=True):
             account = book.accounts.get(self.account)
             return account.role if account else "guest"
         return self.grant.role if self.grant else "member"
+
+    def renewed(self, book: AccessBook) -> Proof:
+        """Returns the same with the key as it is kept now: it may no longer open its room."""
+        grant = book.keys.get(self.grant.id) if self.grant else None
+        return structs.replace(self, grant=grant)
 
     def check(self, book: AccessBook, name: str, address: str) -> None:
         """Makes sure that they may be in, under `name`.
@@ -63,4 +69,15 @@ def check_ban(book: AccessBook, name: str, address: str) -> None:
         Refused: ``banned``, saying until when and why.
     """
     if ban := book.bans.find("ban", name, address):
-        raise Refused("banned", permissions.sentence("banned", ban))
+        raise Refused("banned", sentence("banned", ban))
+
+
+def sentence(what: str, ban: Ban) -> str:
+    """Returns what is told to somebody who is ``banned`` or ``muted``."""
+    return f"you are {what} {_until(ban)}{f': {ban.reason}' if ban.reason else ''}"
+
+
+def _until(ban: Ban) -> str:
+    if ban.until is None:
+        return "for good"
+    return f"until {datetime.fromtimestamp(ban.until / 1000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -29,6 +29,7 @@ class Ticket(Generic[S]):
         proof: by what it was let in.
         earlier_names: what it was called before, folded: the last `MAX_EARLIER_NAMES`.
         silenced_as: those of its earlier names under which it was muted; it stays so for as long as they are.
+        revoked: nobody comes back by it any more.
         taking_over: held by the one that takes over, which may wait for the holder to end.
     """
 

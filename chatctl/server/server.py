@@ -26,7 +26,7 @@ from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
-from chatctl.server import identity, moderation, permissions
+from chatctl.server import identity, permissions
 from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
@@ -285,20 +285,18 @@ class Server:
         for session in sessions:
             session.check(now)
         try:
-            self._recheck(sessions)
+            self._recheck()
         except StorageError as error:
             self._complain(str(error))
         self._shared.hub.flush_presence()
         self._shared.refusals.sum_up()
 
-    def _recheck(self, sessions: list[Session]) -> None:
+    def _recheck(self) -> None:
         """Looks at everybody again once it has changed who may do what."""
         self._book.refresh()
         changes = self._book.changes
         if changes != self._rechecked:
-            moderation.enforce(self._shared)
-            for session in sessions:
-                identity.recheck(self._book, session)
+            identity.recheck_all(self._shared)
             self._rechecked = changes
 
 

@@ -357,7 +357,7 @@ class Session:
             except Refused as refusal:
                 self._refuse(refusal, hello)
         # What has changed since it was let in was not told to it, or held against it.
-        identity.recheck(self._shared.book, self)
+        identity.recheck(self._shared, self)
         self._open_postbox()
         return True
 
@@ -548,7 +548,7 @@ class Session:
         log.info("%s is now %s", old, self.name, extra={"client": self.name, "address": self.address})
         threading.current_thread().name = f"client-{self.name}"
         if self.ticket:
-            self.ticket.rename(self.name)
+            self.ticket.rename(self.name, muted=self._shared.book.bans.find("mute", old, "") is not None)
         told: set[Member] = set()
         for room in list(self.rooms.values()):
             room.rename(self, old, told)
