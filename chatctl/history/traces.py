@@ -206,8 +206,19 @@ def find_gap(page: bytes) -> Gap | None:
     places = [int.from_bytes(page[place : place + 2]) for place in range(8, end, 2)]
     # Where another row than the first one grows, SQLite has to move all of them, and clears the gap wholly.
     local, rowid, columns = min(_cell(page, place) for place in places if place != start or count == 1)
-    size = min(start - end - SPARE, longest - local)
+    # Only if it takes all that is free, it finds no other place.
+    size = min(start - end + _free_between(page) - SPARE, longest - local)
     return Gap(rowid, columns, size) if size > 0 else None
+
+
+def _free_between(page: bytes) -> int:
+    """Returns how many bytes are free between the cells of a page."""
+    free, place = page[7], int.from_bytes(page[1:3])
+    while place:
+        free += int.from_bytes(page[place + 2 : place + 4])
+        following = int.from_bytes(page[place : place + 2])
+        place = following if following > place else 0  # They stand in order, where a page is whole.
+    return free
 
 
 def _has_something(page: bytes, start: int, end: int) -> bool:
