@@ -122,7 +122,13 @@ def said(id_: int, name: str, room: str = "lobby", text: str = "hi") -> Msg:
 
 def test_what_somebody_said_last_is_known_until_it_is_redacted() -> None:
     made = places("lobby", "dev")
-    for msg in (said(1, "Bob"), said(2, "ann"), said(3, "bob"), said(4, "bob", "dev"), said(5, "bob", text="")):
+    for msg in (
+        said(1, "Bob"),
+        said(2, "ann"),
+        said(3, "bob"),
+        said(4, "bob", "dev"),
+        said(5, "bob", text=""),
+    ):
         made.hear(msg)
     assert [made.last_of(name) for name in ("BOB", "ann", "eve")] == [3, 2, None]
     made.redact(Redacted("lobby", 3, "ann"))
