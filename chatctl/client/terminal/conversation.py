@@ -37,6 +37,7 @@ from chatctl.messages import (
     Notice,
     Part,
     Presence,
+    Redacted,
     Rename,
     Renamed,
     Rooms,
@@ -172,12 +173,14 @@ class Conversation:
         yield msg
 
     def _note(self, msg: Msg) -> None:
-        self.places.note(msg.room, msg.id, mine=self._is_me(msg.name), called=self.weight(msg) == "called")
+        quiet = self._is_me(msg.name) or not msg.text
+        self.places.note(msg.room, msg.id, mine=quiet, called=self.weight(msg) == "called")
         self._note_spot(msg)
 
     def _note_spot(self, msg: Msg) -> None:
         if msg.room in self.places:  # A server can send any room.
             self._last_seen.note(msg.room, Spot(msg.id, msg.at))
+            self.places.hear(msg)
 
     def _pass_over(self, event: Msg | Told) -> None:
         """Notes what is not shown."""
@@ -189,7 +192,7 @@ class Conversation:
         """Returns whether what is shown was said just now by somebody else, and whether it calls one."""
         if isinstance(frame, Told):
             return "called"
-        if not isinstance(frame, Msg) or self._is_me(frame.name):
+        if not isinstance(frame, Msg) or self._is_me(frame.name) or not frame.text:
             return ""
         place = self.places.get(frame.room)
         if place is None or frame.id <= place.replayed:
@@ -252,6 +255,8 @@ class Conversation:
                 self._rename(event)
             case Topic() if place := self.places.get(event.room):
                 place.topic = event.text
+            case Redacted():
+                self.places.redact(event)
             case Members(room=str(room)) if place := self.places.get(room):
                 place.members.clear()
                 self.places.know(place, event.names)
