@@ -209,13 +209,16 @@ def test_many_at_once(server: RunningServer) -> None:
 # What is no good
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 100])
-def test_half_a_client_hello_harms_nobody(server: RunningServer, size: int) -> None:
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("size", [1, 2, 5, 100, 10_000])
+def test_a_handshake_broken_off_harms_nobody(server: RunningServer, size: int, reset: bool) -> None:
     begun = server.log.count("a connection ended")
     with server.raw() as client:
         client.send_bytes(Channel(trusting(), "localhost").start()[:size])
         with server.client("other", tls=True) as other:
             other.settle()
+        if reset:
+            client.reset()
     wait_for(lambda: server.log.count("a connection ended") > begun, "it is noticed")
 
 

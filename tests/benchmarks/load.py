@@ -5,8 +5,8 @@ deliveries is counting bytes, which keeps up with millions a second. Receivers a
 servers leave Nagle's algorithm on, and would otherwise be idle most of the time, waiting for the 40 ms timer
 of the receiver's delayed acknowledgement (RFC 1122 section 4.2.3.2), so that only this timer was measured.
 
-With TLS everything that each receiver gets is decrypted before it is counted. That costs the load less than what
-it measures costs the server, and it has the other core.
+With TLS everything that each receiver gets is decrypted before it is counted. That costs the load less than
+what it measures costs the server.
 """
 
 from __future__ import annotations
