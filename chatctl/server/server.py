@@ -39,6 +39,7 @@ from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
+from chatctl.server.tls_mode import TlsMode
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class Server:
         self.address = listener.getsockname()[:2]
         try:
             self._shared.encryption.start(self.address[0])
-        except ChatError:
+        except BaseException:
             listener.close()
             raise
         self._listener = listener
@@ -317,6 +318,8 @@ def run(config: Config, started: Callable[[str, int], None]) -> None:
             server.start()
             if not is_loopback(server.address[0]):
                 log.warning("whoever can reach this server can join: no keys yet")
+                if config.insecure and config.tls is not TlsMode.required:
+                    log.warning("others come without encryption too: whoever is in between can read along")
             started(*server.address)
             while (number := caught.get()) == signal.SIGHUP:
                 server.reload()
