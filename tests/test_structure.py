@@ -15,7 +15,7 @@ PACKAGE = ROOT / "chatctl"
 
 BASE = ["errors"]
 WORDS = [*BASE, "messages", "names", "text"]
-WIRE = [*WORDS, "framing", "commands", "invite"]
+WIRE = [*WORDS, "framing", "commands", "invite", "access.roles"]
 STORE = [*WIRE, "history", "access", "server.access"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
@@ -31,7 +31,8 @@ LAYERS: dict[str, list[str]] = {
     "names": BASE,
     "text": BASE,
     "framing": WORDS,
-    "commands": WORDS,
+    "commands": [*WORDS, "access.roles"],
+    "access.roles": WORDS,
     "invite": WORDS,
     "reached": WIRE,
     "qr": [],

@@ -8,7 +8,7 @@ from collections.abc import Callable
 # The server would say the same again, or someone wanted it so.
 FINAL = frozenset(
     {
-        *("replaced", "banned", "auth-required", "auth-failed", "forbidden"),
+        *("replaced", "kicked", "banned", "auth-required", "auth-failed", "forbidden"),
         *("bad-name", "bad-room", "bad-frame", "too-long", "unsupported-version", "bye"),
     }
 )
