@@ -6,6 +6,7 @@ import json
 import os
 import random
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -116,9 +117,9 @@ class RunningServer:
     def pid(self) -> int:
         return self.proc.pid
 
-    def client(self, name: str, **hello: Any) -> RawClient:
+    def client(self, name: str, *, tls: bool = False, **hello: Any) -> RawClient:
         """Returns a client that has its welcome."""
-        client = RawClient(self.host, self.port)
+        client = RawClient(self.host, self.port, tls=tls)
         try:
             client.hello(name, **hello)
         except BaseException:
@@ -126,9 +127,9 @@ class RunningServer:
             raise
         return client
 
-    def raw(self, *, narrow: bool = False) -> RawClient:
-        """Returns a connection on which nothing was sent; a `narrow` one soon takes no more unless read."""
-        return RawClient(self.host, self.port, narrow=narrow)
+    def raw(self, *, narrow: bool = False, tls: bool = False) -> RawClient:
+        """Returns a connection on which nothing was said; a `narrow` one soon takes no more unless read."""
+        return RawClient(self.host, self.port, narrow=narrow, tls=tls)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
@@ -188,10 +189,18 @@ def running_server(
     assert "Traceback" not in log, log
 
 
-class RawClient:
-    """Speaks the protocol over a bare socket, and sees every byte."""
+def trusting() -> ssl.SSLContext:
+    """Returns what clients that verify nothing make TLS handshakes by."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
-    def __init__(self, host: str, port: int, *, narrow: bool = False) -> None:
+
+class RawClient:
+    """Speaks the protocol over a bare socket, or over TLS that verifies nothing, and sees every byte."""
+
+    def __init__(self, host: str, port: int, *, narrow: bool = False, tls: bool = False) -> None:
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.settimeout(SECONDS)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -201,6 +210,8 @@ class RawClient:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         try:
             self.sock.connect((host, port))
+            if tls:
+                self.sock = trusting().wrap_socket(self.sock)
         except OSError:
             self.sock.close()
             raise

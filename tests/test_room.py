@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chatctl.errors import StorageError
+from chatctl.errors import Refused, StorageError
 from chatctl.framing import encode, encode_all, server_frames
 from chatctl.history.log import Log, Post, Retention
 from chatctl.history.memory import MAX_MESSAGES, MemoryLog
@@ -27,6 +27,7 @@ from chatctl.messages import (
     Kind,
     Msg,
     Presence,
+    Redacted,
     Renamed,
     RoomState,
     ServerFrame,
@@ -60,12 +61,17 @@ class Guest:
         self.author = fold(name)
         self.away = ""
         self.encode = dialect
+        self.rooms: dict[str, Room] = {}
+        self.barred: set[str] = set()
         self.sent: list[bytes] = []
         self.reads = True
         self.meanwhile: Callable[[], object] = lambda: None
 
     def send(self, data: bytes) -> None:
         self.sent.append(data)
+
+    def may_enter(self, room: str) -> bool:
+        return room not in self.barred
 
     def caught_up(self) -> bool:
         """Does what the test wants done while the room waits for this member."""
@@ -647,6 +653,10 @@ class BrokenLog(MemoryLog):
         self._use()
         super().set_topic(topic)
 
+    def redact(self, room: str, id_: int) -> Msg | None:
+        self._use()
+        return super().redact(room, id_)
+
     def _use(self) -> None:
         if self.broken:
             raise StorageError("the disk is full")
@@ -1013,3 +1023,83 @@ def test_closing_a_room_that_nobody_is_in(
     eve = Guest("eve")
     assert room.enter(eve, None, 0, None) is not closed
     assert bool(eve.sent) is not closed
+
+
+# Redacting
+
+
+def test_a_redaction_is_told_to_all_and_replayed_as_an_empty_text(room: Room) -> None:
+    ann, bob = enter(room, "ann", "bob")
+    (eve,) = enter(room, "eve", dialect=encode_singly)
+    ann.say(room, "rude", "kind", nonces=True)
+    for guest in (ann, bob, eve):
+        guest.frames()
+    room.redact(bob, 1, "manners", 7)
+    assert ann.frames() == eve.frames() == [Redacted("lobby", 1, "bob", "manners")]
+    assert bob.frames() == [Redacted("lobby", 1, "bob", "manners", 7)]
+    ann.say(room, "rude", nonces=True)  # A repeat is acked, and not said again.
+    assert plain(ann.frames()) == [{"t": "ack", "nonce": "rude", "room": "lobby", "id": 1}]
+    assert bob.frames() == []
+    tom = Guest("tom")
+    assert room.enter(tom, None, 9, None)
+    assert plain(of_type(tom.frames(), Msg)) == [message(1, "ann", ""), message(2, "ann", "kind")]
+
+
+def test_who_redacts_need_not_be_in_the_room(room: Room) -> None:
+    (ann,) = enter(room, "ann")
+    ann.say(room, "rude")
+    room.redact(Guest("bob"), 1, "", None)
+    assert ann.frames() == [Redacted("lobby", 1, "bob")]
+
+
+def test_what_is_being_said_is_delivered_before_it_is_redacted(room: Room) -> None:
+    ann, bob = enter(room, "ann", "bob")
+    with room._turn:  # So that it is left pending.
+        ann.say(room, "rude")
+        room.redact(ann, 1, "", None)
+    assert plain(bob.frames()) == [
+        message(1, "ann", "rude"),
+        {"t": "redacted", "room": "lobby", "id": 1, "name": "ann"},
+    ]
+
+
+@pytest.mark.parametrize("id_", [0, 2, 2**53 - 1])
+def test_a_message_that_is_not_there_cannot_be_redacted(room: Room, id_: int) -> None:
+    ann, bob = enter(room, "ann", "bob")
+    ann.say(room, "a")
+    bob.frames()
+    with pytest.raises(Refused) as refusal:
+        room.redact(ann, id_, "", None)
+    assert refusal.value.code == "no-such-message"
+    assert bob.frames() == []
+
+
+def test_what_cannot_be_redacted_is_not_told() -> None:
+    log = BrokenLog()
+    room = Room("lobby", log)
+    ann, bob = enter(room, "ann", "bob")
+    ann.say(room, "a")
+    bob.frames()
+    log.broken = True
+    with pytest.raises(StorageError):
+        room.redact(ann, 1, "", None)
+    assert (ann.frames(), bob.frames()) == ([], [])
+
+
+def test_who_is_in_a_long_replay_is_told_of_what_was_redacted_meanwhile(log: Log) -> None:
+    room = said(log, 3 * REPLAY_MESSAGES)
+    (ann,) = enter(room, "ann")
+    eve = Guest("eve")
+
+    def redact() -> None:
+        eve.meanwhile = lambda: None
+        room.redact(ann, 1, "", None)
+
+    eve.meanwhile = redact
+    assert room.enter(eve, 0, 0, None)
+    *_, last, told = eve.frames()
+    assert isinstance(last, Msg)
+    assert told == Redacted("lobby", 1, "ann")
+    assert not room._arriving
+    room.redact(ann, 2, "", None)
+    assert eve.frames() == [Redacted("lobby", 2, "ann")]

@@ -10,10 +10,17 @@ from typing import Any
 
 import pytest
 
+from chatctl.access.opened import AccessBook
 from chatctl.history.memory import MemoryLog
 from chatctl.server.config import Config
 from chatctl.server.server import Server
 from tests.helpers import RawClient, RunningServer, running_server, wait_for
+
+
+@pytest.fixture
+def book() -> Iterator[AccessBook]:
+    with AccessBook(None) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -372,11 +379,11 @@ def test_whois(server: RunningServer) -> None:
         one.expect_error("no-such-user", re=5)
 
 
-def test_idle_counts_from_what_was_said_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_counts_from_what_was_said_last(book: AccessBook, monkeypatch: pytest.MonkeyPatch) -> None:
     later = 0.0
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later)
     monkeypatch.setattr("chatctl.server.session.time", clock)
-    running = Server(Config(port=0, rate=0), MemoryLog())
+    running = Server(Config(port=0, rate=0), MemoryLog(), book)
     running.start()
     with RawClient(*running.address) as ann, RawClient(*running.address) as bob:
         ann.hello("ann")
@@ -495,9 +502,9 @@ def test_rate_delays_and_loses_nothing() -> None:
 
 
 @pytest.fixture
-def impatient() -> Iterator[Server]:
+def impatient(book: AccessBook) -> Iterator[Server]:
     """A server in this process that pings soon, and drops soon after."""
-    running = Server(Config(port=0, rate=0, ping_after=0.5, drop_after=2), MemoryLog())
+    running = Server(Config(port=0, rate=0, ping_after=0.5, drop_after=2), MemoryLog(), book)
     running.start()
     yield running
     running.stop()
@@ -526,8 +533,8 @@ def test_an_answered_ping_keeps_the_connection(impatient: Server) -> None:
                 quiet.send("pong")
 
 
-def test_stopping_twice_is_stopping_once() -> None:
-    running = Server(Config(port=0), MemoryLog())
+def test_stopping_twice_is_stopping_once(book: AccessBook) -> None:
+    running = Server(Config(port=0), MemoryLog(), book)
     running.start()
     with RawClient(*running.address) as client:
         client.hello("x")

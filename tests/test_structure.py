@@ -14,9 +14,9 @@ from tests.helpers import ROOT
 PACKAGE = ROOT / "chatctl"
 
 BASE = ["errors"]
-WORDS = [*BASE, "messages", "names", "text"]
+WORDS = [*BASE, "address", "messages", "names", "text"]
 WIRE = [*WORDS, "framing", "commands", "invite", "access.roles"]
-STORE = [*WIRE, "history", "access", "server.access"]
+STORE = [*WIRE, "history", "access", "server.admission"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
 ]
@@ -30,6 +30,7 @@ LAYERS: dict[str, list[str]] = {
     "messages": [*BASE, "names", "text"],
     "names": BASE,
     "text": BASE,
+    "address": ["text"],
     "framing": WORDS,
     "commands": [*WORDS, "access.roles"],
     "access.roles": WORDS,
@@ -42,8 +43,15 @@ LAYERS: dict[str, list[str]] = {
     "history": WIRE,
     "administration": [*WIRE, *("access", "reached", "tls", "history.directory", "administration")],
     **{module: [*WIRE, *FORMATS] for module in FORMATS},
-    "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
-    "server.access": WIRE,
+    "archive": [
+        *WIRE,
+        *("history.database", "history.directory", "history.journal", "history.rows", "history.traces"),
+    ],
+    "server.admission": [*WIRE, "server.penalties", "server.sums"],
+    "server.penalties": [*WIRE, "server.sums"],
+    "server.sums": BASE,
+    "server.doorstep": [],
+    "server.refusals": ["server.admission"],
     "server.dialects": STORE,
     "server.room": STORE,
     "server.hub": [*STORE, "server.room"],
@@ -61,7 +69,8 @@ NO_IMPORTS: dict[str, set[str]] = {
     "server.hub": NETWORK,
     "server.room": NETWORK,
     "server.dialects": NETWORK,
-    "server.access": NETWORK,
+    **dict.fromkeys(["server.admission", "server.doorstep", "server.refusals"], NETWORK),
+    **dict.fromkeys(["server.penalties", "server.sums"], WORLD),
     "history": NETWORK,
     "access": NETWORK,
     "archive": NETWORK,
@@ -74,7 +83,9 @@ NO_IMPORTS: dict[str, set[str]] = {
     **dict.fromkeys(
         ["client.lines", "client.since", "client.settings.known", "client.settings.lines"], WORLD
     ),
-    **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
+    **dict.fromkeys(
+        ["errors", "address", "messages", "names", "text", "framing", "commands", "invite"], WORLD
+    ),
 }
 MAY_EXIT = {"cli", "__main__"}
 ENDS_AT_ONCE = {"server.server"}  # with os._exit, in its signal handler, when told to stop a second time

@@ -17,6 +17,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 What = Literal["ban", "mute"]
 
 MAX_BANS = 10_000
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 class Bans:
@@ -46,6 +47,10 @@ class Bans:
                 names[ban.what, key] = ban
         self._names, self._ranges = names, ranges
 
+    def is_empty(self) -> bool:
+        """Returns whether there is nothing to look for."""
+        return not self._names and not self._ranges
+
     def find(self, what: What, name: str, address: str) -> Ban | None:
         """Returns the ban, or mute, that holds for a name, or an account's name, or an address.
 
@@ -54,7 +59,7 @@ class Bans:
             name: may be empty, where only the address is known.
             address: may be empty.
         """
-        if not self._names and not self._ranges:
+        if self.is_empty():
             return None
         now = int(self._clock() * 1000)
         if name:
@@ -125,11 +130,22 @@ def is_range(whom: str) -> bool:
     return _network(whom) is not None
 
 
+def covers(whom: str, address: str) -> bool:
+    """Returns whether `whom` is a range, and an address is in it."""
+    network = _network(whom)
+    return network is not None and _address(address) in network
+
+
 def _network(whom: str) -> Network | None:
+    address, slash, mask = whom.partition("/")
     try:
-        return ipaddress.ip_network(whom, strict=False)
+        network = ipaddress.ip_network(address.partition("%")[0] + slash + mask, strict=False)
     except ValueError:
         return None
+    if network.version == 6 and network.subnet_of(_MAPPED):
+        # As `_address` has them: else it would hold for nobody.
+        return ipaddress.IPv4Network((int(network.network_address) & 0xFFFF_FFFF, network.prefixlen - 96))
+    return network
 
 
 def _address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -208,6 +208,14 @@ class Keys:
             found = connection.execute("SELECT count(*) FROM keys WHERE id = ?", (id_,)).fetchone()
         return bool(found[0])
 
+    def close_room(self, author: str, room: str) -> bool:
+        """Has the personal keys of a name let it into a room no more; returns whether one did."""
+        with self._database.writing() as connection:
+            closed = connection.execute(
+                "UPDATE keys SET room = NULL WHERE author = ? AND room = ?", (author, room)
+            )
+            return closed.rowcount > 0
+
     def forget_person(self, author: str) -> None:
         """Ends the personal keys of a name."""
         with self._database.writing() as connection:

@@ -9,8 +9,8 @@ from msgspec import Struct
 from chatctl.access import address
 from chatctl.access.address import Address
 from chatctl.access.opened import AccessBook
+from chatctl.address import DEFAULT_PORT
 from chatctl.errors import ChatError
-from chatctl.invite import DEFAULT_PORT
 from chatctl.messages import Role
 from chatctl.names import check_room
 from chatctl.reached import links

@@ -9,9 +9,12 @@ from typing import Annotated
 
 import typer
 
+from chatctl.address import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.cli.options import DataDirectory, data_directory
-from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
+from chatctl.server.tls_mode import TlsMode
 from chatctl.text import parse_duration
+
+_ENCRYPTION = "Encryption"
 
 
 class LogLevel(StrEnum):
@@ -90,7 +93,53 @@ def serve(
             envvar="CHATCTL_MAX_PER_IP", min=0, help="Connections from one address but this machine; 0: any."
         ),
     ] = 16,
+    max_new_per_ip: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATCTL_MAX_NEW_PER_IP",
+            min=0,
+            help="New ones from one address but this machine in 10 minutes; 0: any.",
+        ),
+    ] = 32,
     motd: Annotated[str, typer.Option(envvar="CHATCTL_MOTD", help="Message for everyone who comes in.")] = "",
+    tls: Annotated[
+        TlsMode,
+        typer.Option(
+            envvar="CHATCTL_TLS",
+            case_sensitive=False,
+            rich_help_panel=_ENCRYPTION,
+            help="Encryption: auto for others than this machine, required for everybody, or off.",
+        ),
+    ] = TlsMode.auto,
+    cert: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CHATCTL_CERT",
+            metavar="FILE",
+            rich_help_panel=_ENCRYPTION,
+            show_default="one of its own",
+            help="Certificate and those it is signed by, in PEM.",
+        ),
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CHATCTL_KEY_FILE",
+            metavar="FILE",
+            rich_help_panel=_ENCRYPTION,
+            show_default="in --cert too",
+            help="The certificate's private key, in PEM.",
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            envvar="CHATCTL_INSECURE",
+            rich_help_panel=_ENCRYPTION,
+            help="Let others come without encryption too.",
+        ),
+    ] = False,
     log_level: Annotated[
         LogLevel, typer.Option(envvar="CHATCTL_LOG_LEVEL", case_sensitive=False, help="What to log.")
     ] = LogLevel.info,
@@ -108,6 +157,7 @@ def serve(
     from chatctl.server import logs, server
     from chatctl.server.config import Config
 
+    _check_files(tls, cert, key_file)
     config = Config(
         host=host,
         port=port,
@@ -115,9 +165,14 @@ def serve(
         burst=burst,
         max_clients=max_clients,
         max_per_ip=max_per_ip,
+        max_new_per_ip=max_new_per_ip,
         motd=motd,
         data=None if ephemeral else data_directory(data),
         retention=Retention(parse_duration(keep) if keep else None, keep_messages),
+        tls=tls,
+        cert=cert,
+        key_file=key_file,
+        insecure=insecure,
     )
 
     def started(host: str, port: int) -> None:
@@ -129,6 +184,13 @@ def serve(
         server.run(config, started)
     finally:
         handler.close()
+
+
+def _check_files(tls: TlsMode, cert: Path | None, key_file: Path | None) -> None:
+    if key_file is not None and cert is None:
+        raise typer.BadParameter("--key-file is the key of --cert, which is missing")
+    if cert is not None and tls == TlsMode.off:
+        raise typer.BadParameter("--cert is of no use with --tls off")
 
 
 def _print_address(host: str, port: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 FINAL = frozenset(
     {
         *("replaced", "kicked", "banned", "auth-required", "auth-failed", "forbidden"),
+        *("tls-required", "untrusted"),
         *("bad-name", "bad-room", "bad-frame", "too-long", "unsupported-version", "bye"),
     }
 )

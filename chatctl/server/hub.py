@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chatctl.errors import Refused
@@ -24,6 +24,7 @@ from chatctl.messages import (
     Away,
     Kind,
     Members,
+    Mode,
     RoomLine,
     Rooms,
     Told,
@@ -47,10 +48,6 @@ class Person(Member, Protocol):
     at: int
     agent: str
 
-    @property
-    def rooms(self) -> Collection[str]:
-        """The rooms they are in."""
-
     def idle(self) -> float:
         """Returns the seconds since they said something, or came in."""
 
@@ -61,16 +58,23 @@ class Hub:
     Args:
         log: keeps what is said.
         clock: returns seconds since the Unix epoch.
+        mode: returns what is allowed in a room; None where everything is.
     """
 
-    def __init__(self, log: Log, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        log: Log,
+        clock: Callable[[], float] = time.time,
+        mode: Callable[[str], Mode | None] = lambda _: None,
+    ) -> None:
         self._log = log
         self._clock = clock
+        self._mode = mode
         self._lock = threading.Lock()
         self._released = threading.Condition(self._lock)
         self._people: dict[str, Person] = {}  # by folded name
         self._looks: dict[str, Person] = {}  # by skeleton
-        self._rooms: dict[str, Room] = {LOBBY: Room(LOBBY, log)}
+        self._rooms: dict[str, Room] = {LOBBY: Room(LOBBY, log, mode(LOBBY))}
         self._told: RecentNonces[int] = RecentNonces()
 
     # Names
@@ -121,6 +125,10 @@ class Hub:
         """Returns the room called `name`, if there is one."""
         return self._rooms.get(name)
 
+    def has_room(self, name: str) -> bool:
+        """Returns whether somebody is in a room, or something is kept of it."""
+        return name in self._rooms or name in self._log.rooms()
+
     def open_room(self, name: str) -> Room:
         """Returns the room called `name`, made now if there is none.
 
@@ -136,7 +144,7 @@ class Hub:
             self._make_place()
         with self._lock:
             if name not in self._rooms:
-                self._rooms[name] = Room(name, self._log)
+                self._rooms[name] = Room(name, self._log, self._mode(name))
             return self._rooms[name]
 
     def _make_place(self) -> None:
@@ -175,8 +183,12 @@ class Hub:
         inside = room.members(MAX_NAMES_LISTED) if room else []
         return _members(inside, room.count if room else 0, name, re)
 
-    def whois(self, asked: Whois) -> User:
+    def whois(self, asked: Whois, shown: Callable[[str], bool]) -> User:
         """Answers ``whois``.
+
+        Args:
+            asked: the question.
+            shown: returns whether the one who asks may know of a room.
 
         Raises:
             Refused: ``no-such-user``.
@@ -184,7 +196,7 @@ class Hub:
         person = self._expect(asked.name)
         return User(
             name=person.name,
-            rooms=_shown_rooms(person),
+            rooms=[room for room in list(person.rooms) if shown(room)][:MAX_ROOMS_LISTED],
             at=person.at,
             idle=int(person.idle()),
             away=person.away or None,
@@ -192,12 +204,18 @@ class Hub:
             re=asked.n,
         )
 
-    def list_rooms(self, re: int | None) -> Rooms:
-        """Answers ``list``: the rooms, the fullest first, as many as fit into one frame."""
+    def list_rooms(self, shown: Callable[[str], bool], re: int | None) -> Rooms:
+        """Answers ``list``: the rooms, the fullest first, as many as fit into one frame.
+
+        Args:
+            shown: returns whether the one who asks may know of a room.
+            re: the number of the question.
+        """
         lines: list[RoomLine] = []
         size = 0
         open_ = [RoomLine(room.name, room.count, room.topic, room.newest) for room in self._open_rooms()]
-        for line in sorted(open_ + self._kept_rooms(), key=lambda line: (-line.count, line.room)):
+        every = [line for line in open_ + self._kept_rooms() if shown(line.room)]
+        for line in sorted(every, key=lambda line: (-line.count, line.room)):
             lines.append(line)
             size += 80 + 4 * len(line.room) + 4 * len(line.topic)
             if size > MAX_LIST_BYTES:
@@ -252,8 +270,3 @@ def _members(people: Sequence[Member], count: int, room: str | None, re: int | N
     shown = [(person.name, person.away) for person in people]
     away = [name for name, text in shown if text][:MAX_AWAY_LISTED]
     return Members(names=[name for name, _ in shown], count=count, room=room, away=away, re=re)
-
-
-def _shown_rooms(person: Person) -> list[str]:
-    """Returns the rooms of `person` that others may know of: so far, all rooms are public."""
-    return list(person.rooms)[:MAX_ROOMS_LISTED]

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from chatctl.errors import StorageError
+from chatctl.errors import Refused, StorageError
 from chatctl.history.log import Log, Post
 from chatctl.messages import (
     MAX_MEMBERS_SHOWN,
@@ -27,8 +27,10 @@ from chatctl.messages import (
     Error,
     Frame,
     Gap,
+    Mode,
     Msg,
     Presence,
+    Redacted,
     Renamed,
     RoomState,
     Topic,
@@ -52,12 +54,20 @@ REPLAY_MESSAGES = 100  # messages read from the log at once
 
 
 class Member(Protocol):
-    """What a room needs of those who are in it."""
+    """What a room needs of those who are in it.
+
+    Attributes:
+        rooms: those they are in, by name; the rooms themselves keep it.
+    """
 
     name: str
     author: str
     away: str
     encode: Encode
+    rooms: dict[str, Room]
+
+    def may_enter(self, room: str) -> bool:
+        """Returns whether the member may be in a room. Asked also while a replay goes on."""
 
     def send(self, data: bytes) -> None:
         """Sends encoded frames, without waiting."""
@@ -88,6 +98,7 @@ class Room:
     Args:
         name: as `names.check_room` returns it.
         log: keeps what is said.
+        mode: what is allowed in it; None where everything is.
 
     Attributes:
         closed: the room was dropped, nobody can enter it any more.
@@ -96,8 +107,9 @@ class Room:
         StorageError: the log cannot be read.
     """
 
-    def __init__(self, name: str, log: Log) -> None:
+    def __init__(self, name: str, log: Log, mode: Mode | None = None) -> None:
         self.name = name
+        self._mode = mode
         topic = log.topic(name)
         self.topic = topic.text if topic else ""
         self.closed = False
@@ -112,6 +124,7 @@ class Room:
         self._members: dict[Encode, dict[Member, None]] = {}
         self._changes = 0  # of what a `room` frame tells, but for messages
         self._untold = False  # somebody came or went, and the members are still to be told
+        self._arriving: dict[Member, list[Frame]] = {}  # what those must be told who are in a long replay
         self._came: dict[str, None] = {}
         self._went: dict[str, None] = {}
 
@@ -276,9 +289,11 @@ class Room:
             False if the room was closed or the member cut off: it is not in the room.
 
         Raises:
-            StorageError: the log cannot be read: it is not in the room.
+            Refused: ``forbidden``: the member may not be in it, or no longer; ``storage``: the log cannot be
+                read. It is not in the room.
         """
         with self._settled():
+            self._demand_entry(member)
             if self.closed:
                 return False
             frames, seen = self._opening(member, after, backlog, re)
@@ -288,8 +303,13 @@ class Room:
                 self._admit(member)
                 return True
             changes = self._changes
+            self._arriving[member] = []
             member.send(member.encode(frames))
-        return self._enter_slowly(member, seen, changes)
+        try:
+            return self._enter_slowly(member, seen, changes)
+        finally:
+            with self._lock:
+                del self._arriving[member]
 
     def _enter_slowly(self, member: Member, seen: int, changes: int) -> bool:
         """Replays page by page, each read by the client before the next is made, without the lock."""
@@ -300,7 +320,9 @@ class Room:
             seen = page[-1].id if page else seen
             if not member.caught_up():
                 return False
+            self._demand_entry(member)
         with self._settled():
+            self._demand_entry(member)
             if self.closed:
                 return False
             if self._changes != changes:
@@ -310,6 +332,8 @@ class Room:
                 seen = page[-1].id
             if seen < self._newest:
                 member.send(member.encode([Gap(self.name, seen, self._newest + 1)]))
+            if told_later := self._arriving[member]:
+                member.send(member.encode(told_later))
             self._admit(member)
         return True
 
@@ -322,13 +346,17 @@ class Room:
     def show(self, member: Member, re: int | None) -> None:
         """Tells `member`, who is in the room, its state."""
         with self._settled():
-            member.send(member.encode([self._state(member, re)]))
+            member.send(member.encode(self._look(member, re)))
+
+    def _demand_entry(self, member: Member) -> None:
+        if not member.may_enter(self.name):
+            raise Refused("forbidden", f"you may not be in #{self.name}")
 
     def _opening(
         self, member: Member, after: int | None, backlog: int, re: int | None
     ) -> tuple[list[Frame], int]:
         """Returns the frames that open the room, and the id after which the replay begins."""
-        frames: list[Frame] = [self._state(member, re)]
+        frames = self._look(member, re)
         oldest, last = self._log.bounds(self.name)
         # An id that was never given comes from an earlier life of a log that was not kept.
         if after is None or after > last:
@@ -336,6 +364,11 @@ class Room:
         if after + 1 < oldest:
             frames.append(Gap(self.name, after, oldest))
         return frames, max(oldest - 1, after)
+
+    def _look(self, member: Member, re: int | None) -> list[Frame]:
+        """Returns the frames that tell `member` what the room looks like, and what is allowed in it."""
+        state = self._state(member, re)
+        return [state, self._mode] if self._mode else [state]
 
     def _state(self, member: Member, re: int | None) -> RoomState:
         """Returns what the room looks like with `member` in it."""
@@ -365,6 +398,7 @@ class Room:
         self._changes += 1
         self._tell_presence(member.name, joined=True, count=self.count + 1)
         self._members.setdefault(member.encode, {})[member] = None
+        member.rooms[self.name] = self
 
     def leave(
         self, member: Member, *, re: int | None = None, answer: bool = False, quiet: bool = False
@@ -382,6 +416,7 @@ class Room:
             if member not in members:
                 return
             del members[member]
+            del member.rooms[self.name]
             self._changes += 1
             if not quiet:
                 self._tell_presence(member.name, joined=False, count=self.count)
@@ -420,11 +455,8 @@ class Room:
             if old in self._came:
                 del self._came[old]
                 self._came[member.name] = None
-            for encode, members in self._members.items():
-                data = encode([Renamed(old, member.name)])
-                for other in members.keys() - told - {member}:
-                    other.send(data)
-                told.update(members)
+            told.add(member)
+            self._spread(Renamed(old, member.name), told)
 
     def set_topic(self, member: Member, text: str, re: int | None) -> None:
         """Sets the topic, and tells every member.
@@ -439,6 +471,69 @@ class Room:
             self._changes += 1
             self._broadcast(topic, without=member)
             member.send(member.encode([Topic(topic.room, topic.text, topic.name, topic.at, re)]))
+
+    def set_mode(self, member: Member, change: Callable[[], Mode], re: int | None) -> bool:
+        """Changes what is allowed in the room, and tells every member.
+
+        Args:
+            member: may do that, and need not be in the room.
+            change: keeps what is allowed from now on, and returns it.
+            re: the number of the frame that asked for it.
+
+        Returns:
+            False if the room was closed: nothing was changed.
+
+        Raises:
+            Refused: by `change`; nothing was changed.
+        """
+        with self._settled():
+            if self.closed:
+                return False
+            mode = change()
+            plain = structs.replace(mode, name=None)
+            self._mode = None if plain == Mode(room=self.name) else plain
+            for told_later in self._arriving.values():
+                told_later.append(mode)
+            self._broadcast(mode, without=member)
+            member.send(member.encode([structs.replace(mode, re=re)]))
+            return True
+
+    def tell(self, frame: Frame, told: set[Member]) -> None:
+        """Sends a frame to the members, but for those who were `told`."""
+        with self._settled():
+            self._spread(frame, told)
+
+    def _spread(self, frame: Frame, told: set[Member]) -> None:
+        """Sends a frame to the members, but for those who were `told`; the lock is held."""
+        assert self._lock.locked()
+        for encode, members in self._members.items():
+            data = encode([frame])
+            for member in members.keys() - told:
+                member.send(data)
+            told.update(members)
+
+    def redact(self, member: Member, id_: int, reason: str, re: int | None) -> None:
+        """Takes away what a message says, for good, and tells every member.
+
+        Args:
+            member: may do that, and need not be in the room.
+            id_: of the message.
+            reason: as the protocol allows it; may be empty.
+            re: the number of the frame that asked for it.
+
+        Raises:
+            Refused: ``no-such-message``, there is none, or it is no longer kept.
+            StorageError: it could not be redacted.
+        """
+        with self._settled():
+            if self._log.redact(self.name, id_) is None:
+                raise Refused("no-such-message", f"no message {id_} is kept in #{self.name}")
+            redacted = Redacted(self.name, id_, member.name, reason)
+            # What they are sent right now may have been read before.
+            for told_later in self._arriving.values():
+                told_later.append(redacted)
+            self._broadcast(redacted, without=member)
+            member.send(member.encode([structs.replace(redacted, re=re)]))
 
     def _broadcast(self, frame: Frame, without: Member | None = None) -> None:
         """Sends one frame to every member; the lock is held."""

@@ -2,7 +2,7 @@
 
 Stopping is one sequence, and may be asked for at any time and more than once: accept nobody any more, say
 ``bye`` to everybody, give them `FLUSH_SECONDS` to take what was sent, join the threads, end the drainer.
-Whoever opened the log closes it then.
+Whoever opened the log and the book of access closes them then.
 """
 
 from __future__ import annotations
@@ -19,14 +19,20 @@ from contextlib import closing, contextmanager, suppress
 from queue import SimpleQueue
 
 from chatctl import names
+from chatctl.access.opened import AccessBook
+from chatctl.errors import ChatError, DataError, Refused
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
-from chatctl.server.access import Admission, is_loopback
+from chatctl.server import permissions
+from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
+from chatctl.server.doorstep import Doorstep
+from chatctl.server.encryption import Encryption
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
+from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
@@ -37,8 +43,10 @@ STACK_BYTES = 256 * 1024  # of each thread; pages that are never touched cost no
 CHECK_SECONDS = 1.0
 COMPLAIN_SECONDS = 60.0
 BACK_OFF_SECONDS = 0.1
+SCRAP = 64 * 1024  # bytes that are read of who is turned away
 
-_FULL = encode(Error(code="server-full", text="the server is full, try again later", fatal=True))
+_FULL = Refused("server-full", "the server is full, try again later")
+_MAKE_PLACE = Error(code="timeout", text="no hello yet, and others are waiting: try again", fatal=True)
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -48,6 +56,7 @@ class Server:
     Args:
         config: what was set.
         log: keeps what is said; to be closed after `stop`.
+        book: who may do what; to be closed after `stop`.
 
     Attributes:
         address: where it listens, host and port; after `start`.
@@ -56,17 +65,22 @@ class Server:
         StorageError: the log cannot be read.
     """
 
-    def __init__(self, config: Config, log: Log) -> None:
+    def __init__(self, config: Config, log: Log, book: AccessBook) -> None:
         self._log = log
         self._shared = Shared(
             config=config,
             log=log,
-            hub=Hub(log),
+            book=book,
+            hub=Hub(log, mode=permissions.modes_of(book)),
             resumption=Resumption(),
-            admission=Admission(config.max_clients, config.max_per_ip),
+            encryption=Encryption(config),
+            admission=Admission(config.max_clients, config.max_per_ip, config.max_new_per_ip),
+            doorstep=Doorstep(),
+            refusals=Refusals(),
             drainer=Drainer(),
             stopping=threading.Event(),
             forget=self._forget,
+            sessions=self._all_sessions,
         )
         self._stopping = self._shared.stopping
         self.address = ("", 0)
@@ -84,11 +98,18 @@ class Server:
         """Opens the port; from now on clients are served, until `stop`.
 
         Raises:
-            ListenError: the port cannot be opened.
+            DataError: the certificate cannot be used.
+            ListenError: the port cannot be opened, or not without TLS.
         """
         config = self._shared.config
-        self._listener = open_listener(config.host, config.port)
-        self.address = self._listener.getsockname()[:2]
+        listener = open_listener(config.host, config.port)
+        self.address = listener.getsockname()[:2]
+        try:
+            self._shared.encryption.start(self.address[0])
+        except ChatError:
+            listener.close()
+            raise
+        self._listener = listener
         raise_file_limit()
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         threading.stack_size(STACK_BYTES)
@@ -97,6 +118,18 @@ class Server:
         self._tidier.start()
         self._acceptor.start()
         names.prepare()
+
+    @property
+    def pin(self) -> str:
+        """The pin of its certificate, as `tls.pin_of` returns it; empty where TLS is not offered."""
+        return self._shared.encryption.pin
+
+    def reload(self) -> None:
+        """Takes the certificate there is now for new connections, or stays with the one before."""
+        try:
+            self._shared.encryption.reload(self.address[0])
+        except DataError as error:
+            log.error("the certificate stays as it is: %s", error)  # noqa: TRY400 - one line says it all
 
     def stop(self) -> None:
         """Takes leave of everybody and ends all threads; does nothing the second time."""
@@ -142,7 +175,7 @@ class Server:
             except OSError as error:
                 self._not_accepted(error)
             else:
-                self._open_session(sock, address[0])
+                self._admit(sock, address[0])
 
     def _not_accepted(self, error: OSError) -> None:
         """Goes on after a connection that could not be accepted."""
@@ -160,12 +193,33 @@ class Server:
             os.close(self._spare)
             self._spare = None
         with suppress(OSError):
-            _refuse(self._listener.accept()[0])
+            _refuse(self._listener.accept()[0], _FULL)
         with suppress(OSError):
             self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
+    def _admit(self, sock: socket.socket, address: str) -> None:
+        try:
+            self._shared.admission.admit(address)
+        except Refused as refusal:
+            _refuse(sock, refusal)
+            self._shared.refusals.note(address, f"{refusal.code}: {refusal}")
+        else:
+            self._make_place()
+            self._open_session(sock, address)
+
+    def _make_place(self) -> None:
+        """Waits until there are few enough who still have to say who they are.
+
+        Those who come meanwhile are in the kernel's queue.
+        """
+        doorstep = self._shared.doorstep
+        while not doorstep.has_place() and not self._stopping.is_set():
+            if session := doorstep.give_up_one():
+                session.cut(_MAKE_PLACE)
+
     def _open_session(self, sock: socket.socket, address: str) -> None:
         session = Session(self._shared, sock, address)
+        self._shared.doorstep.wait_for(session)
         thread = threading.Thread(target=session.run, name=f"client-{address}", daemon=True)
         with self._lock:
             self._sessions[session] = thread
@@ -173,8 +227,10 @@ class Server:
             thread.start()
         except (RuntimeError, MemoryError) as error:
             self._forget(session)
+            self._shared.doorstep.leave(session)
+            self._shared.admission.release(address)
             self._complain(f"cannot serve more connections: {error}")
-            _refuse(sock)
+            _refuse(sock, _FULL)
             self._stopping.wait(BACK_OFF_SECONDS)
 
     def _complain(self, text: str) -> None:
@@ -188,6 +244,10 @@ class Server:
         """Takes `session`, which has ended, off the register."""
         with self._lock:
             self._sessions.pop(session, None)
+
+    def _all_sessions(self) -> list[Session]:
+        with self._lock:
+            return list(self._sessions)
 
     # Now and then
 
@@ -208,33 +268,34 @@ class Server:
                 log.exception("checking on the clients failed")
 
     def _check_all(self) -> None:
-        with self._lock:
-            sessions = list(self._sessions)
         now = time.monotonic()
-        for session in sessions:
+        for session in self._all_sessions():
             session.check(now)
         self._shared.hub.flush_presence()
+        self._shared.refusals.sum_up()
 
 
 def run(config: Config, started: Callable[[str, int], None]) -> None:
-    """Serves until SIGINT or SIGTERM; a second signal ends the process at once.
+    """Serves until SIGINT or SIGTERM; a second one ends the process at once. SIGHUP reloads the certificate.
 
     Args:
         config: what was set.
         started: called once connections are accepted, with the address and the port.
 
     Raises:
-        DataError: the history cannot be opened.
-        ListenError: the port cannot be opened.
+        DataError: the history cannot be opened, or the certificate not used.
+        ListenError: the port cannot be opened, or not without TLS.
     """
-    with _opened_log(config) as opened, _signals() as caught:
-        server = Server(config, opened)
+    with _opened_log(config) as opened, AccessBook(config.data) as book, _signals() as caught:
+        server = Server(config, opened, book)
         try:
             server.start()
             if not is_loopback(server.address[0]):
-                log.warning("whoever can reach this server can join and read: no keys and no encryption yet")
+                log.warning("whoever can reach this server can join: no keys yet")
             started(*server.address)
-            log.info("stopping: %s", signal.Signals(caught.get()).name)
+            while (number := caught.get()) == signal.SIGHUP:
+                server.reload()
+            log.info("stopping: %s", signal.Signals(number).name)
         finally:
             server.stop()
 
@@ -261,6 +322,8 @@ def _opened_log(config: Config) -> Iterator[Log]:
 def _signals() -> Iterator[SimpleQueue[int]]:
     """Catches SIGINT and SIGTERM: the first one is in the queue, a second one ends the process at once.
 
+    SIGHUP is in the queue as often as it comes.
+
     The system may give a signal to any thread, while Python runs handlers in the main thread alone, once that
     happens to run. So the number goes through a socket to a thread that does nothing else.
     """
@@ -270,7 +333,7 @@ def _signals() -> Iterator[SimpleQueue[int]]:
 
     def watch() -> None:
         for received in iter(lambda: ours.recv(1), b""):
-            if caught_before.acquire(blocking=False):
+            if received[0] == signal.SIGHUP or caught_before.acquire(blocking=False):
                 caught.put(received[0])
             else:
                 os._exit(128 + received[0])
@@ -279,7 +342,8 @@ def _signals() -> Iterator[SimpleQueue[int]]:
     watcher = threading.Thread(target=watch, name="signals", daemon=True)
     watcher.start()
     previous = signal.set_wakeup_fd(theirs.fileno())
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
     try:
         yield caught
     finally:
@@ -291,9 +355,12 @@ def _signals() -> Iterator[SimpleQueue[int]]:
         ours.close()
 
 
-def _refuse(sock: socket.socket) -> None:
-    """Tells a client for whom there is no place, without waiting, and closes."""
+def _refuse(sock: socket.socket, refusal: Refused) -> None:
+    """Tells a client that it cannot come in, without waiting, and closes."""
     with suppress(OSError):
         sock.setblocking(False)
-        sock.send(_FULL)
+        sock.send(encode(Error(code=refusal.code, text=str(refusal), fatal=True)))
+        sock.shutdown(socket.SHUT_WR)
+        # What has come and was not read would make a reset of the close, which may overtake what was sent.
+        sock.recv(SCRAP)
     sock.close()

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 import chatctl
+from chatctl.access.keys import Key
+from chatctl.access.opened import AccessBook
 from chatctl.errors import FrameError, Refused
 from chatctl.framing import Fault
 from chatctl.history.log import Log, Post
@@ -27,6 +29,7 @@ from chatctl.messages import (
     MAX_WORDS,
     VERSION,
     Ack,
+    AskBans,
     AskHistory,
     Away,
     Bye,
@@ -34,18 +37,24 @@ from chatctl.messages import (
     Error,
     Frame,
     Hello,
+    Invite,
     Join,
     Leave,
     Limits,
     ListRooms,
+    Members,
+    Moderate,
     Part,
     Ping,
     Pong,
+    Redact,
     Rename,
     Renamed,
+    Role,
     Say,
     Search,
     SetAway,
+    SetMode,
     SetTopic,
     Tell,
     Welcome,
@@ -53,14 +62,20 @@ from chatctl.messages import (
     Whois,
 )
 from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
-from chatctl.server import lookup, sockets
-from chatctl.server.access import Admission, TokenBucket
+from chatctl.server import inviting, lookup, moderation, modes, permissions, redacting, sockets
+from chatctl.server.admission import Admission, TokenBucket
 from chatctl.server.config import Config
-from chatctl.server.dialects import native
+from chatctl.server.dialects import alert, native
+from chatctl.server.doorstep import Doorstep
+from chatctl.server.encryption import Encryption
+from chatctl.server.first_bytes import Kind, kind_of
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, Outbox, wake_reader
+from chatctl.server.penalties import Offence
+from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption, Ticket
 from chatctl.server.room import POST_SIZE, Encode, Member, PostSet, Room
+from chatctl.server.sealed import SealedLine
 from chatctl.text import MAX_TEXT, MAX_TOPIC, check_text, one_line
 
 log = logging.getLogger(__name__)
@@ -75,6 +90,10 @@ CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
 TAKE_OVER_SECONDS = 10.0  # for the session that is replaced to end
+TLS_REQUIRED = (
+    "this server takes encrypted connections only: use a version of chatctl join that has TLS, "
+    "or openssl s_client instead of nc"
+)
 LONGEST_PAUSE = 1.0  # seconds in which a client that is held up looks whether it is still to be served
 
 
@@ -85,35 +104,47 @@ class Shared:
     Attributes:
         config: what was set.
         log: keeps what is said.
+        book: who may do what.
         hub: the people and rooms.
         resumption: whose session is whose.
         admission: who may come in.
+        encryption: what is offered and asked for.
+        doorstep: those who are not in, and are waited for.
+        refusals: what is logged of those who were turned away.
         drainer: sends what sockets did not take at once.
         stopping: set once the server is going down.
         forget: called with a session that has ended.
+        sessions: returns all that there are.
     """
 
     config: Config
     log: Log
+    book: AccessBook
     hub: Hub
     resumption: Resumption[Session]
     admission: Admission
+    encryption: Encryption
+    doorstep: Doorstep[Session]
+    refusals: Refusals
     drainer: Drainer
     stopping: threading.Event
     forget: Callable[[Session], None]
+    sessions: Callable[[], list[Session]]
 
 
 class Session:
-    """One connection, from its acceptance to its end.
+    """One connection, from its admission to its end.
 
     Args:
         shared: what all sessions share.
         sock: the accepted socket, blocking; the session closes it.
-        address: the client's.
+        address: the client's, as it was admitted; the session releases it.
 
     Attributes:
         name: what the client is called; empty before ``welcome``.
         author: the name as `names.fold` makes it.
+        account: whose it is, the account's name as `names.fold` makes it; empty for those who have none.
+        grant: the key it came by; None without one.
         heard: when the client was last heard, on the monotonic clock.
         at: when it came in, in milliseconds since the Unix epoch.
         agent: what it calls itself, cleaned; empty if it does not say.
@@ -126,18 +157,21 @@ class Session:
         "_ending",
         "_outbox",
         "_pinged",
+        "_read",
         "_reader",
         "_reason",
         "_shared",
         "_sock",
         "_spoke",
         "_ticket",
+        "account",
         "address",
         "agent",
         "at",
         "author",
         "away",
         "encode",
+        "grant",
         "heard",
         "name",
         "rooms",
@@ -148,8 +182,10 @@ class Session:
     def __init__(self, shared: Shared, sock: socket.socket, address: str) -> None:
         self._shared = shared
         self._sock = sock
+        self._read: Callable[[int], bytes] = sock.recv
         self.address = address
-        self.name = self.author = self.agent = self.away = ""
+        self.name = self.author = self.agent = self.away = self.account = ""
+        self.grant: Key | None = None
         self.at = 0
         self.rooms: dict[str, Room] = {}
         self.encode: Encode = native.encode
@@ -164,15 +200,39 @@ class Session:
         self._pinged = False
         self._ticket: Ticket[Session] | None = None
 
+    @property
+    def ip(self) -> str:
+        """The client's address."""
+        return self.address
+
+    @property
+    def role(self) -> Role:
+        """What the client may do, as the book has it now."""
+        if self.account:
+            account = self._shared.book.accounts.get(self.account)
+            return account.role if account else "guest"
+        return self.grant.role if self.grant else "member"
+
+    @property
+    def silenced_as(self) -> tuple[str, ...]:
+        """Earlier names, under which the client was muted."""
+        return self._ticket.silenced_as if self._ticket else ()
+
+    @property
+    def earlier_names(self) -> tuple[str, ...]:
+        """The names the client had before this one, folded: the last few."""
+        return self._ticket.earlier_names if self._ticket else ()
+
+    def may_enter(self, room: str) -> bool:
+        """Returns whether the client may be in a room that there is, now."""
+        return permissions.may_enter(self._shared.book, self, room)
+
     # The thread
 
     def run(self) -> None:
         """Serves the client until one side ends it; the target of the session's thread."""
-        admitted = False
         try:
             sockets.tune(self._sock)
-            self._shared.admission.admit(self.address)
-            admitted = True
             self._serve()
         except Refused as refusal:
             self._end(Error(code=refusal.code, text=str(refusal), fatal=True))
@@ -180,7 +240,7 @@ class Session:
             log.exception("the session of %s failed", self.name or self.address)
             self._end(Error(code="internal", text="the server made a mistake, sorry", fatal=True))
         finally:
-            self._close(admitted)
+            self._close()
 
     def _serve(self) -> None:
         frames = self._shake_hands()
@@ -195,9 +255,9 @@ class Session:
             frames = self._reader.feed(data) if data else None
 
     def _receive(self, size: int) -> bytes:
-        """Returns what the client sent, at most `size` bytes; nothing once the connection has ended."""
+        """Returns what the client says in the next `size` bytes; nothing once the connection has ended."""
         try:
-            data = self._sock.recv(size)
+            data = self._read(size)
         except OSError as error:
             self._reason = f"lost the connection: {error.strerror or error}"
             return b""
@@ -209,16 +269,44 @@ class Session:
 
     def _shake_hands(self) -> Frames | None:
         """Reads up to the first frame and acts on it; returns what came behind it, None if that was all."""
-        received = 0
-        while self._ending is None and received < MAX_HANDSHAKE:
-            data = self._receive(MAX_HANDSHAKE - received if received else SMALL_READ)
-            if not data:
-                return None
-            received += len(data)
-            if frames := self._reader.feed(data):
-                return frames[1:] if self._enter(frames[0]) else None
-        self._end(Error(code="too-long", text=f"the first {MAX_HANDSHAKE} bytes hold no hello", fatal=True))
+        self._shared.doorstep.wait_for(self)
+        data = self._begin()
+        left = MAX_HANDSHAKE
+        # Who is no longer waited for has lost its place to others meanwhile.
+        while data and self._shared.doorstep.leave(self) and self._ending is None:
+            if frames := self._reader.feed(data[:left]):
+                more = self._reader.feed(data[left:]) if len(data) > left else []
+                return [*frames[1:], *more] if self._enter(frames[0]) else None
+            left -= len(data)
+            if left <= 0:
+                raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes hold no hello")
+            self._shared.doorstep.wait_for(self)
+            data = self._receive(left)
         return None
+
+    def _begin(self) -> bytes:
+        """Returns the first the client says, once it is clear what it speaks, and that it may."""
+        data = self._until_known(self._receive(SMALL_READ))
+        encryption = self._shared.encryption
+        if kind_of(data) is not Kind.tls:
+            if data and not encryption.allows_plain(self.address):
+                raise Refused("tls-required", TLS_REQUIRED)
+            return data
+        if encryption.context is None:
+            self.encode = alert.encode
+            raise Refused("tls", "asked for TLS, which is not offered here")
+        line = SealedLine(self._sock, self._outbox, encryption.context)
+        self._read = line.receive
+        data = self._until_known(line.shake_hands(data))
+        if kind_of(data) is Kind.tls:
+            raise Refused("bad-frame", "this is TLS already")
+        return data
+
+    def _until_known(self, data: bytes) -> bytes:
+        """Reads on after `data`, until that says what the client speaks."""
+        while data and kind_of(data) is None and (more := self._receive(SMALL_READ)):
+            data += more
+        return data
 
     def _enter(self, frame: ClientFrame | Fault) -> bool:
         """Acts on the first frame; returns whether the client is in."""
@@ -365,6 +453,7 @@ class Session:
         nonced = False
         size = 0
         room: Room | None = None
+        refusal: Refused | None = None
         for say in says:
             if self._ending is not None:
                 break
@@ -372,7 +461,11 @@ class Session:
                 if say.nonce is not None:
                     _check_nonce(say.nonce)
                     nonced = True
-                room = self.rooms.get(name) or self._joined(name)
+                if room is None:
+                    room = self.rooms.get(name) or self._joined(name)
+                    refusal = permissions.why_silent(self._shared.book, self, room.name)
+                if refusal:
+                    raise refusal
                 check_text(say.text)
             except (Refused, FrameError) as error:
                 self._refuse(error, say)
@@ -395,6 +488,7 @@ class Session:
         if frame.nonce is not None:
             _check_nonce(frame.nonce)
         check_text(frame.text)
+        permissions.demand_voice(self._shared.book, self)
         at = self._shared.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
         self._spoke = self.heard
         if frame.nonce is not None:
@@ -410,40 +504,46 @@ class Session:
         if name in self.rooms:
             self.rooms[name].show(self, re)
             return
+        hub = self._shared.hub
+        permissions.demand_entry(self._shared.book, self, name, exists=hub.has_room(name))
         while self._ending is None:
-            room = self._shared.hub.open_room(name)
-            if room.enter(self, after, backlog, re):
-                self.rooms[name] = room
+            if hub.open_room(name).enter(self, after, backlog, re):
                 return
             # The room was dropped meanwhile, or this client cut off.
 
     def _part(self, frame: Part) -> None:
         room = self._joined(frame.room)
-        del self.rooms[room.name]
         room.leave(self, re=frame.n, answer=True)
         self._shared.hub.close_if_unused(room)
 
     def _rename(self, frame: Rename) -> None:
         old = self.name
-        self._shared.hub.claim(self, check_name(frame.name))
+        name = check_name(frame.name)
+        permissions.demand_voice(self._shared.book, self)
+        permissions.demand_name(self._shared.book, name)
+        self._shared.hub.claim(self, name)
         log.info("%s is now %s", old, self.name, extra={"client": self.name, "address": self.address})
         threading.current_thread().name = f"client-{self.name}"
         if self._ticket:
-            self._ticket.name = self.name
+            self._ticket.rename(self.name)
         told: set[Member] = set()
-        for room in self.rooms.values():
+        for room in list(self.rooms.values()):
             room.rename(self, old, told)
         self.send_frame(Renamed(old, self.name, frame.n))
 
     def _topic(self, frame: SetTopic) -> None:
         room = self._joined(frame.room)
+        permissions.demand_topic(self._shared.book, self, room.name)
         if frame.text:
             check_text(frame.text, MAX_TOPIC)
         room.set_topic(self, frame.text, frame.n)
 
     def _who(self, frame: Who) -> None:
         room = None if frame.room is None else check_room(frame.room)
-        self.send_frame(self._shared.hub.who(room, frame.n))
+        if room is None or permissions.sees_open(self._shared.book, self, room):
+            self.send_frame(self._shared.hub.who(room, frame.n))
+        else:
+            self.send_frame(Members(names=[], count=0, room=room, re=frame.n))
 
     def _away(self, frame: SetAway) -> None:
         if frame.text:
@@ -452,20 +552,38 @@ class Session:
         self.send_frame(Away(self.name, frame.text, frame.n))
 
     def _whois(self, frame: Whois) -> None:
-        self.send_frame(self._shared.hub.whois(frame))
+        self.send_frame(self._shared.hub.whois(frame, self._may_read))
+
+    def _may_read(self, room: str) -> bool:
+        return permissions.may_read(self._shared.book, self, room)
 
     def idle(self) -> float:
         """Returns the seconds since the client said something, or came in."""
         return time.monotonic() - self._spoke
 
     def _list(self, frame: ListRooms) -> None:
-        self.send_frame(self._shared.hub.list_rooms(frame.n))
+        self.send_frame(self._shared.hub.list_rooms(self._may_read, frame.n))
 
     def _history(self, frame: AskHistory) -> None:
-        self.send(self.encode(lookup.history(self._shared.log, frame, self.author)))
+        self.send(self.encode(lookup.history(self._shared.log, self._shared.book, frame, self)))
 
     def _search(self, frame: Search) -> None:
-        self.send_frame(lookup.search(self._shared.log, frame, self.author))
+        self.send_frame(lookup.search(self._shared.log, self._shared.book, frame, self))
+
+    def _moderate(self, frame: Moderate) -> None:
+        moderation.moderate(self._shared, self, frame)
+
+    def _banned(self, frame: AskBans) -> None:
+        moderation.answer_bans(self._shared, self, frame)
+
+    def _mode(self, frame: SetMode) -> None:
+        modes.set_mode(self._shared, self, frame)
+
+    def _redact(self, frame: Redact) -> None:
+        redacting.redact(self._shared, self, frame)
+
+    def _invite(self, frame: Invite) -> None:
+        inviting.invite(self._shared, self, frame)
 
     def _ping(self, frame: Ping) -> None:
         self.send_frame(Pong(re=frame.n))
@@ -490,10 +608,18 @@ class Session:
         self._outbox.stop_waiting()
         wake_reader(self._sock)
 
+    def expel(self, ending: Bye) -> None:
+        """Ends the session as `cut` does; nobody comes back to it."""
+        if self._ticket:
+            self._shared.resumption.revoke(self._ticket)
+        self.cut(ending)
+
     def _end(self, ending: Error | Bye) -> None:
         """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
         if self._ending is None:
             self._ending = ending
+            if isinstance(ending, Error) and (offence := _OFFENCES.get(ending.code)):
+                self._shared.admission.penalize(self.address, offence)
             if ending.code != "bye":
                 self._reason = f"{ending.code}: {ending.text}"
 
@@ -530,11 +656,10 @@ class Session:
 
     def _leave_rooms(self) -> None:
         quiet = self._shared.stopping.is_set()
-        for room in self.rooms.values():
+        for room in list(self.rooms.values()):
             room.leave(self, quiet=quiet)
             if not quiet:
                 self._shared.hub.close_if_unused(room)
-        self.rooms.clear()
 
     def _give_back_name(self) -> None:
         """Leaves all rooms; then others may have the name, or this client may come back to it."""
@@ -546,7 +671,7 @@ class Session:
             if self._ticket:
                 self._shared.resumption.retire(self, name, self._ticket)
 
-    def _close(self, admitted: bool) -> None:
+    def _close(self) -> None:
         name = self.name
         try:
             self._give_back_name()
@@ -556,9 +681,12 @@ class Session:
                 sockets.linger(self._sock)
         finally:
             self._sock.close()
-            if admitted:
-                self._shared.admission.release(self.address)
+            self._shared.doorstep.leave(self)
+            self._shared.admission.release(self.address)
             self._shared.forget(self)
+        if not name and self._ending:
+            self._shared.refusals.note(self.address, self._reason)
+            return
         who = f"{name} left" if name else "a connection ended"
         extra = {"client": name, "address": self.address, "reason": self._reason}
         log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
@@ -577,9 +705,22 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     ListRooms: Session._list,
     AskHistory: Session._history,
     Search: Session._search,
+    Moderate: Session._moderate,
+    AskBans: Session._banned,
+    SetMode: Session._mode,
+    Redact: Session._redact,
+    Invite: Session._invite,
     Ping: Session._ping,
     Pong: Session._pong,
     Leave: Session._bye,
+}
+
+# The codes of fatal errors that no client gets which does its part.
+_OFFENCES = {
+    "bad-frame": Offence.BROKEN,
+    "too-long": Offence.BROKEN,
+    "unknown-type": Offence.BROKEN,
+    "timeout": Offence.SILENCE,
 }
 
 

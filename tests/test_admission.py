@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatctl.errors import Refused
-from chatctl.server.access import Admission, TokenBucket
+from chatctl.server.admission import Admission, TokenBucket
 
 
 class Clock:
@@ -194,7 +194,7 @@ def test_counts_are_right_and_return_to_zero(
             inside.append(ip)
     for ip in inside:
         admission.release(ip)
-    assert not admission._per_ip  # nothing is kept of addresses that are gone
+    assert not admission._per_source  # nothing is kept of addresses that are gone
 
 
 def test_threads_are_counted_once_each() -> None:
@@ -214,4 +214,4 @@ def test_threads_are_counted_once_each() -> None:
     assert len(admitted) == 50
     for ip in admitted:
         admission.release(ip)
-    assert not admission._per_ip
+    assert not admission._per_source

@@ -1,0 +1,58 @@
+"""Looks for bytes that break a promise: ``python -m tests.fuzz TARGET --seconds N``.
+
+Needs ``pip install '.[fuzz]'``. What is found is printed, and belongs into a test of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["chatctl"]):
+    from tests.fuzz.targets import TARGETS
+
+CORPUS = Path(__file__).parent / "corpus"
+LONGEST = 20_000  # bytes: more than one frame of a client may have
+SLOW_SECONDS = 10
+MEGABYTES = 2_048
+
+
+def main() -> None:
+    """Runs one target, from its corpus on, for some seconds; ends with 1 if it breaks."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--keep", type=Path, help="directory for new inputs that make the code do new things")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as fresh:
+        atheris.Setup(_options(args.target, args.seconds, args.keep or Path(fresh)), _shown(args.target))
+        atheris.Fuzz()
+
+
+def _options(target: str, seconds: int, fresh: Path) -> list[str]:
+    """Returns a command line for libFuzzer, which keeps new inputs in the first directory."""
+    limits = [f"-max_total_time={seconds}", f"-timeout={SLOW_SECONDS}", f"-rss_limit_mb={MEGABYTES}"]
+    quiet = ["-verbosity=1", "-print_final_stats=1", f"-artifact_prefix={fresh}/"]
+    return [sys.argv[0], *limits, *quiet, f"-max_len={LONGEST}", str(fresh), str(CORPUS / target)]
+
+
+def _shown(target: str) -> Callable[[bytes], None]:
+    check = TARGETS[target]
+
+    def run(data: bytes) -> None:
+        try:
+            check(data)
+        except BaseException:
+            print(f"{target} breaks with {data!r}", file=sys.stderr)
+            raise
+
+    return run
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A session of the real server that is given some bytes, and nothing behind them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from functools import cache
+from typing import Any
+
+from chatctl.access.opened import AccessBook
+from chatctl.history.memory import MemoryLog
+from chatctl.server.admission import Admission
+from chatctl.server.config import Config
+from chatctl.server.doorstep import Doorstep
+from chatctl.server.encryption import Encryption
+from chatctl.server.hub import Hub
+from chatctl.server.outbox import Drainer
+from chatctl.server.refusals import Refusals
+from chatctl.server.resumption import Resumption
+from chatctl.server.session import Session, Shared
+
+ADDRESS = "192.0.2.1"
+LARGEST = 64 * 1024  # bytes: what a socket takes before anybody reads
+
+
+class Complaints(logging.Handler):
+    """Raises where the server would only log that it made a mistake."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1]:
+            raise record.exc_info[1]
+
+
+@cache
+def _drainer() -> Drainer:
+    """Returns the thread that sends what sockets do not take at once; one does for all sessions."""
+    drainer = Drainer()
+    drainer.start()
+    log = logging.getLogger("chatctl")
+    log.addHandler(Complaints(logging.ERROR))
+    log.propagate = False
+    return drainer
+
+
+def _shared() -> Shared:
+    log = MemoryLog()
+    config = Config(rate=0, insecure=True)
+    return Shared(
+        config=config,
+        log=log,
+        book=AccessBook(None),
+        hub=Hub(log),
+        resumption=Resumption(),
+        admission=Admission(0, 0),
+        encryption=Encryption(config),
+        doorstep=Doorstep(),
+        refusals=Refusals(),
+        drainer=_drainer(),
+        stopping=threading.Event(),
+        forget=lambda _: None,
+        sessions=list,
+    )
+
+
+def serve(data: bytes) -> list[dict[str, Any]]:
+    """Returns the frames with which a fresh server answers to `data`, up to the end of the connection.
+
+    The client is there until the server has closed, and reads only then.
+    """
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * LARGEST)
+        ours.sendall(data[:LARGEST])
+        ours.shutdown(socket.SHUT_WR)
+        reading = threading.Thread(target=_read_all, args=(ours, received := bytearray()))
+        reading.start()
+        shared = _shared()
+        shared.admission.admit(ADDRESS)
+        try:
+            Session(shared, theirs, ADDRESS).run()
+        finally:
+            reading.join()
+    *lines, rest = bytes(received).decode().split("\n")
+    assert not rest
+    return [json.loads(line) for line in lines]
+
+
+def _read_all(sock: socket.socket, into: bytearray) -> None:
+    while data := sock.recv(LARGEST):
+        into += data
