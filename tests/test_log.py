@@ -427,9 +427,10 @@ def test_a_gap_is_found_as_it_is(gap: bytes, rows: list[tuple[int, int]]) -> Non
     found = find_gap(page_of(cells, gap))
     assert (found is None) == (not gap.strip(b"\0"))
     if found:
-        shortest, rowid = min((size, rowid) for rowid, size in rows)
+        shortest, rowid = min((size, rowid) for rowid, size in (rows[:-1] or rows))
         free = 4096 - 8 - 2 * len(cells) - sum(map(len, cells))
         assert found == Gap(rowid, 2, min(free - 4, 4061 - shortest - 3))
+        # The last one stands first, and grows only where there is no other one.
 
 
 @pytest.mark.parametrize("page", [bytes(4096), b"\x0d" + bytes(4095), b"\x05\0\0\0\1" + b"x" * 4091])

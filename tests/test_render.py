@@ -37,6 +37,7 @@ from chatctl.messages import (
     Notice,
     Pong,
     Presence,
+    Redacted,
     Renamed,
     RoomLine,
     Rooms,
@@ -104,6 +105,10 @@ def presence(joined: list[str], left: list[str], room: str = "lobby") -> Presenc
     ("event", "view", "line"),
     [
         (msg("hi"), ANN, "22:13  bob: hi"),
+        (msg(""), ANN, "22:13  bob: (removed)"),
+        (Msg(1, AT, "dev", "bob", "", "action"), ANN, "22:13  #dev * bob (removed)"),
+        (Redacted("lobby", 17, "bob"), ANN, "— bob removed message 17"),
+        (Redacted("dev", 17, "bob", "be\nkind"), ANN, "— bob removed message 17 of #dev: be\\nkind"),
         (Msg(1, AT, "lobby", "bob", "waves", "action"), ANN, "22:13  * bob waves"),
         (Msg(1, AT, "dev", "bob", "waves", "action"), ANN, "22:13  #dev * bob waves"),
         (msg("hi", room="dev"), ANN, "22:13  #dev bob: hi"),

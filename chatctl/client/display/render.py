@@ -31,6 +31,7 @@ from chatctl.messages import (
     Msg,
     Notice,
     Presence,
+    Redacted,
     Renamed,
     Role,
     RoomLine,
@@ -42,7 +43,7 @@ from chatctl.messages import (
     Welcome,
 )
 from chatctl.names import fold
-from chatctl.text import one_line, visible
+from chatctl.text import REMOVED, one_line, visible
 
 NAMES_SHOWN = 12  # of those who are here, came or went
 # Drawing more would keep the one who types waiting.
@@ -144,7 +145,8 @@ class _Drawing:
         text = visible(msg.text)
         mine = fold(msg.name) == fold(self._view.name)
         called = self._manner.marked and not mine and mentions(text, self._view.name)
-        return Entry(self._clock(msg.at, sent=mine, called=called), head, self._text(text))
+        body = self._text(text) if text else styled(REMOVED, self._palette.faint)
+        return Entry(self._clock(msg.at, sent=mine, called=called), head, body)
 
     def _private(self, event: Told | ToldTo, sender: Text, receiver: Text, *, called: bool) -> Entry:
         head = Text("* " if event.kind == "action" else "").append_text(sender)
@@ -195,6 +197,8 @@ class _Drawing:
                 return self._renamed(event)
             case Topic():
                 return self._topic(event)
+            case Redacted():
+                return self._redacted(event)
             case Members():
                 return self._members(event)
             case User():
@@ -246,6 +250,12 @@ class _Drawing:
         if not event.text:
             return body.append(f" cleared the topic of {room_label(event.room)}")
         return body.append(f" set the topic of {room_label(event.room)}: {one_line(event.text)}")
+
+    def _redacted(self, event: Redacted) -> Text:
+        # What was printed cannot be taken back: the number tells which one it was.
+        where = f" of {room_label(event.room)}" if event.room != self._view.room else ""
+        body = self._name(event.name).append(f" removed message {event.id}{where}")
+        return body.append(f": {one_line(event.reason)}") if event.reason else body
 
     # People
 

@@ -23,7 +23,6 @@ from chatctl.client.terminal.administering import asking_for_an_invitation, invi
 from chatctl.client.terminal.inquiries import Inquiries
 from chatctl.client.terminal.places import Places
 from chatctl.client.terminal.remembered import Ignored, LastSeen, Spot
-from chatctl.client.terminal.spoken import Spoken
 from chatctl.client.terminal.standing import Standing
 from chatctl.commands import UsageError
 from chatctl.messages import (
@@ -45,6 +44,7 @@ from chatctl.messages import (
     Part,
     Presence,
     Redact,
+    Redacted,
     Rename,
     Renamed,
     Rooms,
@@ -104,7 +104,6 @@ class Conversation:
         self._listed: list[str] = []
         self._teller = ""
         self._inquiries = Inquiries(time.time)
-        self._spoken = Spoken()
 
     @property
     def view(self) -> View:
@@ -191,13 +190,14 @@ class Conversation:
         yield msg
 
     def _note(self, msg: Msg) -> None:
-        self.places.note(msg.room, msg.id, mine=self._is_me(msg.name), called=self.weight(msg) == "called")
+        quiet = self._is_me(msg.name) or not msg.text
+        self.places.note(msg.room, msg.id, mine=quiet, called=self.weight(msg) == "called")
         self._note_spot(msg)
 
     def _note_spot(self, msg: Msg) -> None:
         if msg.room in self.places:  # A server can send any room.
-            self._spoken.note(msg)
             self._last_seen.note(msg.room, Spot(msg.id, msg.at))
+            self.places.hear(msg)
 
     def _pass_over(self, event: Msg | Told) -> None:
         """Notes what is not shown."""
@@ -209,7 +209,7 @@ class Conversation:
         """Returns whether what is shown was said just now by somebody else, and whether it calls one."""
         if isinstance(frame, Told):
             return "called"
-        if not isinstance(frame, Msg) or self._is_me(frame.name):
+        if not isinstance(frame, Msg) or self._is_me(frame.name) or not frame.text:
             return ""
         place = self.places.get(frame.room)
         if place is None or frame.id <= place.replayed:
@@ -278,6 +278,8 @@ class Conversation:
                 self._rename(event)
             case Topic() if place := self.places.get(event.room):
                 place.topic = event.text
+            case Redacted():
+                self.places.redact(event)
             case Members(room=str(room)) if place := self.places.get(room):
                 place.members.clear()
                 self.places.know(place, event.names)
@@ -410,7 +412,7 @@ class Conversation:
         number = what.removeprefix("#")
         if number.isascii() and number.isdecimal() and len(number) < 16:
             return int(number)
-        if id_ := self._spoken.last(self.here(), what):
+        if id_ := self.places.last_of(what):
             return id_
         raise UsageError(f"{one_line(what)} has said nothing in {room_label(self.here())} that you saw")
 
