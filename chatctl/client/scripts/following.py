@@ -106,7 +106,7 @@ class Follower:
                 yield from self._skipped(event)
                 yield event
                 self.reach(event)
-            case Told():
+            case Told(to=None):
                 yield event
             case Redacted() if event.room in self._places:
                 yield event
