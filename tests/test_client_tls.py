@@ -317,7 +317,7 @@ class _Asked(Channel):
     def __init__(self) -> None:
         self.ended = False
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes:
         return b""
 
     def pending(self) -> bytes:

@@ -21,7 +21,7 @@ from queue import SimpleQueue
 from chatctl import names
 from chatctl.access import passwords
 from chatctl.access.opened import AccessBook
-from chatctl.errors import ChatError, DataError, Refused, StorageError
+from chatctl.errors import DataError, Refused, StorageError
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
