@@ -12,6 +12,8 @@ import ssl
 from contextlib import suppress
 
 PIECE = 16 * 1024  # bytes of one record (RFC 8446 section 5.1)
+SEQUENCE = 0x30  # tags of DER (X.690)
+VERSION = 0xA0  # which is left out of a certificate of the first one
 
 
 class Channel:
@@ -101,9 +103,36 @@ def pin_of(certificate: bytes) -> str:
     Raises:
         ValueError: it is no certificate.
     """
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-    from cryptography.x509 import load_der_x509_certificate
-
-    key = load_der_x509_certificate(certificate).public_key()
-    digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    digest = hashlib.sha256(_public_key(certificate)).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _public_key(certificate: bytes) -> bytes:
+    """Returns the subjectPublicKeyInfo (RFC 5280 section 4.1).
+
+    To import what parses all of a certificate takes longer than a whole command of the client.
+    """
+    _, start, _ = _element(certificate, 0)  # Certificate
+    _, place, end = _element(certificate, start)  # TBSCertificate
+    tag, _, behind = _element(certificate, place)
+    if tag == VERSION:
+        place = behind
+    for _ in range(5):  # serialNumber, signature, issuer, validity, subject
+        _, _, place = _element(certificate, place)
+    tag, _, behind = _element(certificate, place)
+    if tag != SEQUENCE or behind > end:
+        raise ValueError("it has no public key")
+    return certificate[place:behind]
+
+
+def _element(data: bytes, place: int) -> tuple[int, int, int]:
+    """Returns the tag of the DER element at `place`, where its content begins, and where it ends."""
+    if len(data) < place + 2:
+        raise ValueError("it is cut")
+    tag, size, start = data[place], data[place + 1], place + 2
+    if size & 0x80:
+        start += size & 0x7F
+        size = int.from_bytes(data[place + 2 : start])
+    if start + size > len(data):
+        raise ValueError("it is cut")
+    return tag, start, start + size

@@ -127,9 +127,12 @@ class RunningServer:
             raise
         return client
 
-    def raw(self, *, narrow: bool = False, tls: bool = False) -> RawClient:
-        """Returns a connection on which nothing was said; a `narrow` one soon takes no more unless read."""
-        return RawClient(self.host, self.port, narrow=narrow, tls=tls)
+    def raw(self, *, narrow: bool = False, tls: bool = False, source: str = "") -> RawClient:
+        """Returns a connection on which nothing was said; a `narrow` one soon takes no more unless read.
+
+        On Linux any address that begins with 127 can be its `source`.
+        """
+        return RawClient(self.host, self.port, narrow=narrow, tls=tls, source=source)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))

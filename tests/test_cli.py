@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 import chatctl
-from chatctl.client.access import split_address
+from chatctl.address import split_address
 from tests.helpers import SECONDS, environment, running_server, wait_for
 
 

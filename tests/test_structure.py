@@ -14,7 +14,7 @@ from tests.helpers import ROOT
 PACKAGE = ROOT / "chatctl"
 
 BASE = ["errors"]
-WORDS = [*BASE, "messages", "names", "text"]
+WORDS = [*BASE, "address", "messages", "names", "text"]
 WIRE = [*WORDS, "framing", "commands", "invite"]
 STORE = [*WIRE, "history", "access", "server.admission"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
@@ -30,6 +30,7 @@ LAYERS: dict[str, list[str]] = {
     "messages": [*BASE, "names", "text"],
     "names": BASE,
     "text": BASE,
+    "address": ["text"],
     "framing": WORDS,
     "commands": WORDS,
     "invite": WORDS,
@@ -51,7 +52,7 @@ LAYERS: dict[str, list[str]] = {
     "server.doorstep": [],
     "server.refusals": ["server.admission"],
     "server.dialects": STORE,
-    "server.people": STORE,
+    "server.people": [*STORE, "server.room"],
     "server.room": [*STORE, "server.people"],
     "server.hub": [*STORE, "server.people", "server.room"],
     "server": [*STORE, *TCP, "reached", "qr", "", "server"],
@@ -83,7 +84,9 @@ NO_IMPORTS: dict[str, set[str]] = {
     **dict.fromkeys(
         ["client.lines", "client.since", "client.settings.known", "client.settings.lines"], WORLD
     ),
-    **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
+    **dict.fromkeys(
+        ["errors", "address", "messages", "names", "text", "framing", "commands", "invite"], WORLD
+    ),
 }
 MAY_EXIT = {"cli", "__main__"}
 ENDS_AT_ONCE = {"server.server"}  # with os._exit, in its signal handler, when told to stop a second time

@@ -23,7 +23,7 @@ BUSY_SECONDS = 5.0
 MIGRATIONS = (
     """
     CREATE TABLE keys (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, -- one that was revoked must not come again
         hash BLOB NOT NULL UNIQUE, -- SHA-256
         kind TEXT NOT NULL, -- server, invitation, personal
         parent INTEGER, -- of a personal key: the invitation it stands for
@@ -125,9 +125,10 @@ class Database:
         run = self._connection.execute
         run("PRAGMA trusted_schema = OFF")
         run("PRAGMA secure_delete = ON")
-        if run("PRAGMA application_id").fetchone()[0] not in (0, APPLICATION_ID):
-            raise DataError(f"{self.path} is not a database of chatctl")
         run("BEGIN IMMEDIATE")
+        owner = run("PRAGMA application_id").fetchone()[0]
+        if owner != APPLICATION_ID and (owner or run("SELECT count(*) FROM sqlite_schema").fetchone()[0]):
+            raise DataError(f"{self.path} is not a database of chatctl")
         version: int = run("PRAGMA user_version").fetchone()[0]
         if version > len(MIGRATIONS):
             raise DataError(f"{self.path} was made by a newer chatctl: update this one")

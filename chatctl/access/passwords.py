@@ -110,7 +110,7 @@ def is_password(password: str, kept: str | None, wanted: Callable[[], bool] = al
         return False
     with _turn(wanted):
         try:
-            right = _hasher().verify(kept or _dummy(), password.encode(errors="replace"))
+            right = _hasher().verify(_dummy() if kept is None else kept, password.encode(errors="replace"))
         except (Argon2Error, InvalidHashError):
             return False
     return right and kept is not None

@@ -9,8 +9,8 @@ from msgspec import Struct
 from chatctl.access import address
 from chatctl.access.address import Address
 from chatctl.access.opened import AccessBook
+from chatctl.address import DEFAULT_PORT
 from chatctl.errors import ChatError
-from chatctl.invite import DEFAULT_PORT
 from chatctl.messages import Role
 from chatctl.names import check_room
 from chatctl.reached import links
@@ -51,7 +51,7 @@ def invite(book: AccessBook, invited: Invited, at: Address) -> list[str]:
     room = check_room(invited.room)
     key = book.keys.invite(room, uses=invited.uses, seconds=invited.seconds, role=invited.role, by="")
     made = book.keys.check(key, "")
-    book.audit.add("", "invite", shown_id(made.id), room=room, until=made.until)
+    book.audit.add("", "invite", str(made.id), room=room, until=made.until)
     return links(at.host, at.port, at.pin, room, key)
 
 
@@ -64,12 +64,7 @@ def revoke(book: AccessBook, id_: int) -> None:
     """
     if not book.keys.revoke(id_):
         raise ChatError(f"there is no invitation {id_}: `chatctl invite list` shows all")
-    book.audit.add("", "revoke", shown_id(id_))
-
-
-def shown_id(id_: int) -> str:
-    """Returns how an invitation is called in the audit."""
-    return f"invitation {id_}"
+    book.audit.add("", "revoke", str(id_))
 
 
 def find_server(directory: Path, host: str | None, port: int | None) -> Address:

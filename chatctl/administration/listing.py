@@ -16,7 +16,7 @@ from chatctl.access.opened import AccessBook
 from chatctl.messages import Role
 from chatctl.text import one_line
 
-NEVER = "-"
+NOTHING = "-"
 WHOLE = {"id", "when", "until", "since", "came in last"}  # columns that do not become narrower
 
 
@@ -63,7 +63,7 @@ def _invitation(book: AccessBook, key: Key) -> Invitation:
 
 def _described(item: Invitation) -> list[str]:
     uses = "any number" if item.uses is None else str(item.uses)
-    return [f"#{item.room}" if item.room else NEVER, item.role, uses, _until(item.until)]
+    return [f"#{item.room}" if item.room else NOTHING, item.role, uses, _until(item.until)]
 
 
 def accounts(book: AccessBook) -> Listing:
@@ -82,7 +82,7 @@ def audit(book: AccessBook, limit: int) -> Listing:
 def _done(item: Entry) -> list[str]:
     room = f"#{item.room}" if item.room else ""
     until = "" if item.until is None else moment(item.until)
-    return [moment(item.at), item.name or "(command)", item.what, item.whom, room, until, item.reason]
+    return [moment(item.at), item.name or NOTHING, item.what, item.whom, room, until, item.reason]
 
 
 def _until(at: int | None) -> str:
@@ -93,7 +93,7 @@ def _until(at: int | None) -> str:
 
 def moment(at: int | None) -> str:
     """Returns the local time of `at`, milliseconds since the Unix epoch."""
-    return NEVER if at is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(at / 1000))
+    return NOTHING if at is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(at / 1000))
 
 
 def show(listing: Listing, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from chatctl.address import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.cli import completing
 from chatctl.cli.finishing import finish
 from chatctl.cli.options import (
@@ -21,7 +22,6 @@ from chatctl.cli.options import (
     Where,
     access,
 )
-from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
 from chatctl.client.settings.known import DEFAULT_BACKLOG, MAX_BACKLOG
 from chatctl.errors import ChatError

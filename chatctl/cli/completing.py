@@ -31,8 +31,8 @@ def mend_words(environment: MutableMapping[str, str]) -> None:
 
 def rooms(ctx: typer.Context) -> list[str]:
     """Returns the rooms of the server that the rest of the line, or else the settings, say."""
+    from chatctl.address import DEFAULT_HOST, DEFAULT_PORT
     from chatctl.cli.options import access
-    from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
     from chatctl.client.room_names import room_names
 
     given = ctx.params

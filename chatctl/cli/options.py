@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from chatctl.address import split_address
 from chatctl.cli import completing
-from chatctl.client.access import Access, split_address
+from chatctl.client.access import Access
 from chatctl.errors import ChatError, Refused
 
 _CONNECTION = "Connection"

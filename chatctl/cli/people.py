@@ -118,7 +118,7 @@ def _refuse_options(ctx: typer.Context) -> None:
 
 
 def _address(given: str | None) -> tuple[str | None, int | None]:
-    from chatctl.client.access import split_address
+    from chatctl.address import split_address
 
     if given is None:
         return None, None

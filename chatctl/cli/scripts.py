@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chatctl.address import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.cli import completing
 from chatctl.cli.finishing import finish
 from chatctl.cli.options import (
@@ -24,7 +25,6 @@ from chatctl.cli.options import (
     Where,
     access,
 )
-from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
 
 if TYPE_CHECKING:
     import re

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from chatctl.address import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.cli.options import DataDirectory, data_directory
-from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.server.tls_mode import TlsMode
 from chatctl.text import parse_duration
 

@@ -24,13 +24,15 @@ from typing import TypeVar
 from msgspec import UNSET, structs
 
 from chatctl.client.answer import Answer
+from chatctl.client.ended import LineEnded
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
 from chatctl.client.greeting import make_hello
 from chatctl.client.inbox import Inbox
-from chatctl.client.link import LineEnded, Link
+from chatctl.client.link import Link
 from chatctl.client.outgoing import Item, Outgoing, encode_frame, make_item
 from chatctl.client.retry import Retry
 from chatctl.client.seen import Seen
+from chatctl.client.trust import Trust
 from chatctl.errors import ConnectionFailed, Refused
 from chatctl.framing import encode
 from chatctl.messages import (
@@ -49,6 +51,7 @@ from chatctl.messages import (
     Kind,
     Leave,
     Msg,
+    Notice,
     Part,
     Ping,
     Pong,
@@ -82,6 +85,7 @@ class ChatClient:
         port: its port.
         hello: has been checked.
         timeout: seconds for each try to connect.
+        trust: whether there is TLS, and who the server is.
         reconnect: comes back when the line is lost.
         listen: keeps events for whoever reads them; else they are dropped.
 
@@ -93,9 +97,18 @@ class ChatClient:
     """
 
     def __init__(
-        self, host: str, port: int, hello: Hello, timeout: float, *, reconnect: bool, listen: bool
+        self,
+        host: str,
+        port: int,
+        hello: Hello,
+        timeout: float,
+        *,
+        trust: Trust,
+        reconnect: bool,
+        listen: bool,
     ) -> None:
         self._host, self._port, self._timeout = host, port, timeout
+        self._trust = trust
         self._hello = hello
         self._listens = listen
         self.name = hello.name
@@ -126,6 +139,7 @@ class ChatClient:
         self._link = self._make_link()
         self.welcome = self._link.open(hello, timeout)
         self.name = self.welcome.name
+        self._keep_key()
         self._thread = threading.Thread(target=self._run, name="chatctl-client", daemon=True)
         self._thread.start()
 
@@ -141,6 +155,8 @@ class ChatClient:
         timeout: float = CONNECT_SECONDS,
         agent: str | None = None,
         key: str | None = None,
+        password: str | None = None,
+        trust: Trust | None = None,
         reconnect: bool = True,
         listen: bool = True,
     ) -> ChatClient:
@@ -154,7 +170,11 @@ class ChatClient:
             backlog: earlier messages of each room joined afresh, at most 500.
             timeout: seconds until the welcome must be there.
             agent: what this program calls itself.
-            key: what lets one in, where the server wants that; never shown or logged.
+            key: what lets one in, where the server wants that; never shown or logged. A server may give one
+                for the next time in place of it, see `Welcome`: this client uses that from then on.
+            password: of the account of that name; never shown or logged.
+            trust: whether there is TLS, and who the server is; left out, TLS to other machines, and no server
+                that the system's authorities do not vouch for.
             reconnect: comes back whenever the line is lost; else that ends it.
             listen: keeps what comes until `events` or `receive` hands it out, and does not read on while that
                 is much; else it is dropped, for one who only says something or asks for it.
@@ -162,11 +182,16 @@ class ChatClient:
         Raises:
             ConnectionFailed: in one line why it did not work; `code` is the server's, where that `refused`.
         """
-        hello = make_hello(name, rooms, backlog, agent, key)
-        return cls(host, port, hello, timeout, reconnect=reconnect, listen=listen)
+        hello = make_hello(name, rooms, backlog, agent, key, password)
+        return cls(host, port, hello, timeout, trust=trust or Trust(), reconnect=reconnect, listen=listen)
 
     def _make_link(self) -> Link:
-        return Link(self._host, self._port, lambda: self._leaving or self._outgoing.is_owed)
+        return Link(self._host, self._port, self._trust, lambda: self._leaving or self._outgoing.is_owed)
+
+    def _keep_key(self) -> None:
+        """Notes the key that the server gave for the next time, if it did."""
+        if self.welcome.key is not None:
+            self._hello = structs.replace(self._hello, key=self.welcome.key)
 
     # Saying
 
@@ -587,9 +612,12 @@ class ChatClient:
         with self._changed:
             self.welcome = welcome
             self.name = welcome.name
+            self._keep_key()
             self._seen.came_back()
             self._missed = 0
             self._barrier = next(self._numbers)
+            if news := self._trust.take_news():
+                self._tell(Notice(news))
             self._tell(Reconnected(welcome))
             self._changed.notify_all()
         if self._retry:

@@ -225,6 +225,8 @@ class Server:
         while not doorstep.has_place() and not self._stopping.is_set():
             if session := doorstep.give_up_one():
                 session.cut(_MAKE_PLACE)
+            else:
+                doorstep.wait_for_place()
 
     def _open_session(self, sock: socket.socket, address: str) -> None:
         session = Session(self._shared, sock, address)

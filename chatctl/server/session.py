@@ -108,7 +108,7 @@ class Shared:
         admission: who may come in.
         encryption: what is offered and asked for.
         doorstep: those who are not in, and are waited for.
-        refusals: what is logged of those who were turned away.
+        refusals: what is logged of those who do not come in.
         drainer: sends what sockets did not take at once.
         stopping: set once the server is going down.
         forget: called with a session that has ended.
@@ -718,12 +718,11 @@ class Session:
             self._shared.doorstep.leave(self)
             self._shared.admission.release(self.address)
             self._shared.forget(self)
-        if not name and self._ending:
+        if not name:
             self._shared.refusals.note(self.address, self._reason)
             return
-        who = f"{name} left" if name else "a connection ended"
         extra = {"client": name, "address": self.address, "reason": self._reason}
-        log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
+        log.info("%s left (%s): %s", name, self.address, self._reason, extra=extra)
 
 
 _ACTIONS: dict[type, Callable[..., None]] = {

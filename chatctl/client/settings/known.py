@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT, split_address
+from chatctl.address import DEFAULT_HOST, DEFAULT_PORT, split_address
 from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
 from chatctl.errors import Refused
 from chatctl.text import one_line

@@ -9,7 +9,7 @@ from chatctl.client.access import Access
 from chatctl.client.connection import ChatClient
 from chatctl.client.display.look import Look
 from chatctl.client.display.screen import is_terminal, settle
-from chatctl.client.terminal import remembered
+from chatctl.client.private import state_directory
 from chatctl.client.terminal.conversation import Conversation
 from chatctl.client.terminal.remembered import Ignored, LastSeen
 from chatctl.messages import DEFAULT_BACKLOG
@@ -57,7 +57,7 @@ def run(
 def _converse(client: ChatClient, to: Access, room: str, look: Look, *, plain: bool) -> int:
     typed = is_terminal(sys.stdin)
     # What a program reads is all that was said, and nobody has seen it.
-    kept = remembered.directory() if typed else None
+    kept = state_directory() if typed else None
     last_seen = LastSeen(kept and kept / "seen.json", f"{to.host}:{to.port}")
     plain = plain or os.environ.get("TERM") == "dumb"  # which has no cursor that could be moved
     conversation = Conversation(client, room, Ignored(kept and kept / "ignored"), last_seen, look)
