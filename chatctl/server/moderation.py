@@ -236,8 +236,7 @@ def _disallow(shared: Shared, act: Act) -> None:
     if shared.book.rules.is_allowed(act.room, author) or not had_key:
         shared.book.rules.disallow(act.room, author)
     for session in act.people:
-        if session.grant and session.grant.room == act.room:
-            session.proof = structs.replace(session.proof, grant=structs.replace(session.grant, room=None))
+        identity.close_room(session, act.room)
 
 
 _MEASURES: dict[Measure, Callable[[Shared, Act], None]] = {

@@ -282,8 +282,7 @@ class Server:
 
     def _check_all(self) -> None:
         now = time.monotonic()
-        sessions = self._all_sessions()
-        for session in sessions:
+        for session in self._all_sessions():
             session.check(now)
         try:
             self._recheck()
