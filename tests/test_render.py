@@ -231,8 +231,8 @@ def test_bans_are_a_table() -> None:
         ]
     )
     assert paint_plain(bans, ANN).splitlines() == [
-        "— eve         banned  until 2023-11-15 00:13            by ann: spam\\nand lies",
-        "— 10.0.0.0/8  muted   for good                          by bob",
+        "— eve         banned  until 2023-11-15 00:13             by ann: spam\\nand lies",
+        "— 10.0.0.0/8  muted   for good                           by bob",
         "— \N{CJK UNIFIED IDEOGRAPH-65E5}          banned  until a time that no calendar has  by bob",
     ]
 
