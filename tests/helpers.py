@@ -127,9 +127,12 @@ class RunningServer:
             raise
         return client
 
-    def raw(self, *, narrow: bool = False, tls: bool = False) -> RawClient:
-        """Returns a connection on which nothing was said; a `narrow` one soon takes no more unless read."""
-        return RawClient(self.host, self.port, narrow=narrow, tls=tls)
+    def raw(self, *, narrow: bool = False, tls: bool = False, source: str = "") -> RawClient:
+        """Returns a connection on which nothing was said; a `narrow` one soon takes no more unless read.
+
+        On Linux any address that begins with 127 can be its `source`.
+        """
+        return RawClient(self.host, self.port, narrow=narrow, tls=tls, source=source)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
@@ -200,7 +203,9 @@ def trusting() -> ssl.SSLContext:
 class RawClient:
     """Speaks the protocol over a bare socket, or over TLS that verifies nothing, and sees every byte."""
 
-    def __init__(self, host: str, port: int, *, narrow: bool = False, tls: bool = False) -> None:
+    def __init__(
+        self, host: str, port: int, *, narrow: bool = False, tls: bool = False, source: str = ""
+    ) -> None:
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.settimeout(SECONDS)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -209,6 +214,8 @@ class RawClient:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         try:
+            if source:
+                self.sock.bind((source, 0))
             self.sock.connect((host, port))
             if tls:
                 self.sock = trusting().wrap_socket(self.sock)

@@ -1,4 +1,4 @@
-"""Rates and caps, by a clock that the test moves."""
+"""Rates, caps and penalties, by a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -9,18 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatctl.errors import Refused
-from chatctl.server.admission import Admission, TokenBucket
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 5000.0
-
-    def __call__(self) -> float:
-        return self.now
-
+from chatctl.server.admission import Admission, TokenBucket, source_of
+from chatctl.server.penalties import Offence
+from tests.clock import Clock
 
 # The rate
 
@@ -98,6 +89,34 @@ def test_who_waits_as_told_gets_the_whole_rate(rate: float, burst: int, rounds: 
         total += 1
     assert total == burst + rounds
     assert clock.now - start <= rounds * (1 / rate + 1e-5)
+
+
+# Where one comes from
+
+
+@pytest.mark.parametrize(
+    ("ip", "source"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("127.0.0.2", "127.0.0.2"),
+        ("::ffff:127.0.0.2", "127.0.0.2"),
+        ("::1", "::1"),
+        ("2001:db8:1:2::5", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::5", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::2", "::/64"),
+    ],
+)
+def test_sources(ip: str, source: str) -> None:
+    assert source_of(ip) == source
+
+
+@given(st.ip_addresses().map(str))
+def test_a_source_is_one_of_its_addresses(ip: str) -> None:
+    source = source_of(ip)
+    assert source_of(source.removesuffix("/64")) in (source, "::1")
 
 
 # The caps
@@ -215,3 +234,154 @@ def test_threads_are_counted_once_each() -> None:
     for ip in admitted:
         admission.release(ip)
     assert not admission._per_source
+
+
+def test_a_network_of_ipv6_is_one_source() -> None:
+    admission = Admission(max_clients=0, max_per_ip=2)
+    network = [f"2001:db8::{number:x}" for number in range(1, 4)]
+    assert [refusal(admission, ip) for ip in network] == [None, None, "too-many-connections"]
+    assert refusal(admission, "2001:db8:0:1::1") is None
+    admission.release(network[1])
+    assert refusal(admission, network[2]) is None
+
+
+# New connections
+
+
+def come_and_go(admission: Admission, ip: str, times: int = 1) -> list[str | None]:
+    """Connects and leaves again; returns what each connection was refused with."""
+    answers = []
+    for _ in range(times):
+        answers.append(refusal(admission, ip))
+        if answers[-1] is None:
+            admission.release(ip)
+    return answers
+
+
+@pytest.mark.parametrize("most", [1, 7, 32, 1000])
+def test_so_many_new_ones_from_one_address_in_ten_minutes(most: int) -> None:
+    clock = Clock()
+    admission = Admission(0, 0, most, clock)
+    assert come_and_go(admission, "10.0.0.1", most + 2) == [None] * most + ["rate-limited"] * 2
+    assert come_and_go(admission, "10.0.0.2") == [None]
+    clock.now += 600 / most + 0.001
+    assert come_and_go(admission, "10.0.0.1", 2) == [None, "rate-limited"]
+    clock.now += 600
+    assert come_and_go(admission, "10.0.0.1", most + 1) == [None] * most + ["rate-limited"]
+
+
+def test_who_is_refused_is_told_for_how_long_and_can_come_then() -> None:
+    clock = Clock()
+    admission = Admission(0, 0, 32, clock)
+    come_and_go(admission, "10.0.0.1", 32)
+    with pytest.raises(Refused, match="too many new connections from your address: try again in 19 seconds"):
+        admission.admit("10.0.0.1")
+    clock.now += 19
+    assert come_and_go(admission, "10.0.0.1") == [None]
+
+
+def test_a_network_of_ipv6_is_new_as_one() -> None:
+    admission = Admission(0, 0, 3, Clock())
+    answers = [come_and_go(admission, f"2001:db8::{number:x}")[0] for number in range(1, 5)]
+    assert answers == [None, None, None, "rate-limited"]
+
+
+def test_who_belongs_here_is_no_newcomer() -> None:
+    admission = Admission(0, 0, 2, Clock())
+    for _ in range(100):
+        assert come_and_go(admission, "10.0.0.1") == [None]
+        admission.credit("10.0.0.1")
+    assert come_and_go(admission, "10.0.0.1", 3) == [None, None, "rate-limited"]
+
+
+def test_credit_is_not_saved_up() -> None:
+    admission = Admission(0, 0, 2, Clock())
+    for _ in range(10):
+        admission.credit("10.0.0.1")
+    assert come_and_go(admission, "10.0.0.1", 3) == [None, None, "rate-limited"]
+
+
+@pytest.mark.parametrize("ip", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_this_machine_may_connect_as_often_as_it_likes(ip: str) -> None:
+    assert set(come_and_go(Admission(0, 0, 1, Clock()), ip, 50)) == {None}
+
+
+def test_who_is_refused_for_another_reason_is_not_counted_as_new() -> None:
+    clock = Clock()
+    admission = Admission(max_clients=1, max_per_ip=0, max_new_per_ip=2, clock=clock)
+    assert refusal(admission, "10.0.0.2") is None
+    assert come_and_go(admission, "10.0.0.1", 10) == ["server-full"] * 10
+    admission.release("10.0.0.2")
+    assert come_and_go(admission, "10.0.0.1", 2) == [None, None]
+
+
+# Penalties
+
+
+def test_ten_wrong_keys_block_a_source_for_a_while() -> None:
+    clock = Clock()
+    admission = Admission(0, 0, clock=clock)
+    for _ in range(10):
+        assert come_and_go(admission, "10.0.0.1") == [None]
+        admission.penalize("10.0.0.1", Offence.WRONG_SECRET)
+    with pytest.raises(
+        Refused, match="too many failed attempts from your address: try again in 50 seconds"
+    ) as e:
+        admission.admit("10.0.0.1")
+    assert e.value.code == "rate-limited"
+    assert come_and_go(admission, "10.0.0.2") == [None]
+    clock.now += 49.9
+    assert come_and_go(admission, "10.0.0.1") == ["rate-limited"]
+    clock.now += 0.2
+    assert come_and_go(admission, "10.0.0.1") == [None]
+
+
+def test_who_is_blocked_can_still_leave() -> None:
+    admission = Admission(0, 1, clock=Clock())
+    assert refusal(admission, "10.0.0.1") is None
+    for _ in range(10):
+        admission.penalize("10.0.0.1", Offence.WRONG_SECRET)
+    admission.release("10.0.0.1")
+    assert not admission._per_source
+
+
+def test_a_network_of_ipv6_is_blocked_as_one() -> None:
+    admission = Admission(0, 0, clock=Clock())
+    for number in range(1, 11):
+        admission.penalize(f"2001:db8::{number:x}", Offence.WRONG_SECRET)
+    assert refusal(admission, "2001:db8::ffff") == "rate-limited"
+    assert refusal(admission, "2001:db8:0:1::1") is None
+
+
+@pytest.mark.parametrize("ip", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("offence", Offence)
+def test_of_this_machine_only_wrong_secrets_count(ip: str, offence: Offence) -> None:
+    admission = Admission(0, 0)
+    for _ in range(1000):
+        admission.penalize(ip, offence)
+    expected = "rate-limited" if offence is Offence.WRONG_SECRET else None
+    assert refusal(admission, ip) == expected
+
+
+def test_who_holds_all_its_connections_and_asks_for_more_is_blocked() -> None:
+    clock = Clock()
+    admission = Admission(0, 1, clock=clock)
+    assert refusal(admission, "10.0.0.1") is None
+    answers = [refusal(admission, "10.0.0.1") for _ in range(52)]
+    assert answers == ["too-many-connections"] * 50 + ["rate-limited"] * 2
+
+
+def test_who_asks_once_a_second_is_not() -> None:
+    clock = Clock()
+    admission = Admission(0, 1, clock=clock)
+    assert refusal(admission, "10.0.0.1") is None
+    for _ in range(200):
+        clock.now += 1
+        assert refusal(admission, "10.0.0.1") == "too-many-connections"
+
+
+def test_a_block_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    admission = Admission(0, 0)
+    for _ in range(100):
+        admission.penalize("2001:db8::1", Offence.WRONG_SECRET)
+    assert caplog.messages == ["2001:db8::/64 is blocked for 50 seconds: wrong keys or passwords"]

@@ -63,10 +63,14 @@ class Doorstep(Generic[G]):
             self._changed.notify_all()
             return True
 
-    def has_place(self, seconds: float = PAUSE) -> bool:
-        """Returns whether there is a place for one more; waits for that, a moment."""
+    def has_place(self) -> bool:
+        """Returns whether there is a place for one more."""
+        return len(self._waited_for) < self._places
+
+    def wait_for_place(self, seconds: float = PAUSE) -> None:
+        """Waits until there is one, a moment at most."""
         with self._changed:
-            return self._changed.wait_for(lambda: len(self._waited_for) < self._places, seconds)
+            self._changed.wait_for(self.has_place, seconds)
 
     def give_up_one(self) -> G | None:
         """Returns the oldest of those that say nothing, and no longer waits for it; None if all may stay."""

@@ -22,6 +22,7 @@ def invite(shared: Shared, session: Session, frame: Invite) -> None:
     Raises:
         Refused: ``forbidden``, ``bad-room``, ``server-full``, ``storage``.
     """
+    shared.book.refresh()
     roles.demand(session.role, roles.INVITE, "invite others")
     if frame.role == "owner" or not roles.is_at_least(session.role, frame.role):
         raise Refused("forbidden", f"you cannot invite anybody as {frame.role}")

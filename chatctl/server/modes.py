@@ -11,8 +11,8 @@ from chatctl.access import roles
 from chatctl.access.rules import Rule
 from chatctl.messages import Mode, SetMode
 from chatctl.names import check_room
-from chatctl.server import permissions
-from chatctl.server.moderation import demand_room, enforce
+from chatctl.server import identity, permissions
+from chatctl.server.moderation import demand_room
 
 if TYPE_CHECKING:
     from chatctl.server.session import Session, Shared
@@ -30,6 +30,7 @@ def set_mode(shared: Shared, session: Session, frame: SetMode) -> None:
     if not changes:
         session.send_frame(structs.replace(_seen(shared, session, check_room(frame.room)), re=frame.n))
         return
+    shared.book.refresh()
     roles.demand(session.role, roles.SET_MODES, "say what is allowed in a room")
     room = demand_room(shared, frame.room)
 
@@ -40,7 +41,7 @@ def set_mode(shared: Shared, session: Session, frame: SetMode) -> None:
 
     while not shared.hub.open_room(room).set_mode(session, change, frame.n):
         pass  # The room was dropped meanwhile.
-    enforce(shared)
+    identity.recheck_all(shared)
     _note(shared, session, room, changes)
 
 

@@ -46,6 +46,8 @@ class Penalties:
             self._blocks.set(source, 3 * seconds)
             self._sums.set(source, LIMIT + seconds)
             return seconds
+        if before >= LIMIT:  # From connections that were there before.
+            self._blocks.set(source, min(self._blocks.get(source) + seconds, 3 * LONGEST))
         self._sums.set(source, min(before + seconds, LIMIT + LONGEST))
         return 0.0
 

@@ -24,6 +24,7 @@ def redact(shared: Shared, session: Session, frame: Redact) -> None:
     Raises:
         Refused: ``forbidden``, ``no-such-message``, ``bad-room``, ``bad-text``, ``storage``.
     """
+    shared.book.refresh()
     room = check_room(frame.room)
     check_reason(frame.reason)
     message = _find(shared, session, room, frame.id)

@@ -1,4 +1,4 @@
-"""What is logged of those who are turned away: few lines, however many they are."""
+"""What is logged of those who do not come in: few lines, however many they are."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Refusals:
         self._others = 0
 
     def note(self, ip: str, reason: str) -> None:
-        """Notes that a connection was turned away, and for what `reason`."""
+        """Notes that a connection came to nothing, and for what `reason`."""
         source = source_of(ip)
         with self._lock:
             first = source not in self._more
@@ -40,7 +40,7 @@ class Refusals:
             self._more[source] = 0 if first else self._more[source] + 1
         if first:
             extra = {"address": ip, "reason": reason}
-            log.info("a connection was turned away (%s): %s", ip, reason, extra=extra)
+            log.info("a connection ended (%s): %s", ip, reason, extra=extra)
 
     def sum_up(self) -> None:
         """Logs what was only counted, if a minute is over. To be called every second."""
@@ -52,6 +52,6 @@ class Refusals:
             others, self._others = self._others, 0
         for source, count in more.items():
             if count:
-                log.info("%d more were turned away (%s)", count, source, extra={"address": source})
+                log.info("%d more connections ended (%s)", count, source, extra={"address": source})
         if others:
-            log.info("%d more were turned away, from other addresses", others)
+            log.info("%d more connections ended, from other addresses", others)

@@ -19,23 +19,27 @@ from contextlib import closing, contextmanager, suppress
 from queue import SimpleQueue
 
 from chatctl import names
+from chatctl.access import passwords
 from chatctl.access.opened import AccessBook
-from chatctl.errors import ChatError, DataError, Refused
+from chatctl.errors import DataError, Refused, StorageError
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
-from chatctl.server import permissions
+from chatctl.server import identity, permissions
 from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
+from chatctl.server.entrance import Entrance
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
+from chatctl.server.people import People
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
+from chatctl.server.tls_mode import TlsMode
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +71,19 @@ class Server:
 
     def __init__(self, config: Config, log: Log, book: AccessBook) -> None:
         self._log = log
+        self._book = book
+        people = People(book.accounts)
+        admission = Admission(config.max_clients, config.max_per_ip, config.max_new_per_ip)
+        resumption: Resumption[Session] = Resumption()
         self._shared = Shared(
             config=config,
             log=log,
             book=book,
-            hub=Hub(log, mode=permissions.modes_of(book)),
-            resumption=Resumption(),
+            hub=Hub(log, people, book.mail, mode=permissions.modes_of(book)),
+            entrance=Entrance(config, book, people, admission, resumption),
+            resumption=resumption,
             encryption=Encryption(config),
-            admission=Admission(config.max_clients, config.max_per_ip, config.max_new_per_ip),
+            admission=admission,
             doorstep=Doorstep(),
             refusals=Refusals(),
             drainer=Drainer(),
@@ -89,6 +98,7 @@ class Server:
         self._stop_lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._spare: int | None = None
+        self._rechecked = book.changes
         self._complained = -COMPLAIN_SECONDS
         self._acceptor = threading.Thread(target=self._accept, name="acceptor", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
@@ -106,7 +116,7 @@ class Server:
         self.address = listener.getsockname()[:2]
         try:
             self._shared.encryption.start(self.address[0])
-        except ChatError:
+        except BaseException:
             listener.close()
             raise
         self._listener = listener
@@ -216,6 +226,8 @@ class Server:
         while not doorstep.has_place() and not self._stopping.is_set():
             if session := doorstep.give_up_one():
                 session.cut(_MAKE_PLACE)
+            else:
+                doorstep.wait_for_place()
 
     def _open_session(self, sock: socket.socket, address: str) -> None:
         session = Session(self._shared, sock, address)
@@ -261,6 +273,7 @@ class Server:
                 pause = COMPLAIN_SECONDS
 
     def _keep(self) -> None:
+        passwords.prepare()
         while not self._stopping.wait(CHECK_SECONDS):
             try:
                 self._check_all()
@@ -271,8 +284,20 @@ class Server:
         now = time.monotonic()
         for session in self._all_sessions():
             session.check(now)
+        try:
+            self._recheck()
+        except StorageError as error:
+            self._complain(str(error))
         self._shared.hub.flush_presence()
         self._shared.refusals.sum_up()
+
+    def _recheck(self) -> None:
+        """Looks at everybody again once it has changed who may do what."""
+        self._book.refresh()
+        changes = self._book.changes
+        if changes != self._rechecked:
+            identity.recheck_all(self._shared)
+            self._rechecked = changes
 
 
 def run(config: Config, started: Callable[[str, int], None]) -> None:
@@ -292,6 +317,8 @@ def run(config: Config, started: Callable[[str, int], None]) -> None:
             server.start()
             if not is_loopback(server.address[0]):
                 log.warning("whoever can reach this server can join: no keys yet")
+                if config.insecure and config.tls is not TlsMode.required:
+                    log.warning("others come without encryption too: whoever is in between can read along")
             started(*server.address)
             while (number := caught.get()) == signal.SIGHUP:
                 server.reload()
