@@ -58,6 +58,7 @@ class Channel:
             while self.ready and not self.ended:
                 part = self._tls.read(PIECE)
                 parts.append(part)
+                # Nothing is what Python returns, where it raises no error, once the peer has said its last.
                 self.ended = not part
         except ssl.SSLWantReadError:
             pass
