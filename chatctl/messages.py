@@ -565,13 +565,17 @@ class Notice(Frame, tag="notice"):
 
 
 class Error(Frame, tag="error", kw_only=True):
-    """A refusal: ``code`` for programs, ``text`` for people; with ``fatal`` the connection closes next."""
+    """A refusal: ``code`` for programs, ``text`` for people; with ``fatal`` the connection closes next.
+
+    ``wants`` says what is lacking, or wrong, where the code is ``auth-required`` or ``auth-failed``.
+    """
 
     code: Nonce
     text: Words
     re: Whole | None = None
     nonce: str | None = None
     fatal: bool = False
+    wants: Literal["key", "password"] | None = None
 
 
 class Bye(Frame, tag="bye", kw_only=True):

@@ -214,9 +214,12 @@ def test_a_key_that_a_server_gives_is_used_from_then_on(home: Home) -> None:
         good[:] = [OWN]
         assert home.run(*command).returncode == 0
         assert keys(server) == [OWN]
-        for args in (["who", server.where, "--name", "ANN"], ["rooms", link(server), "--name", "other"]):
-            assert home.run(*args).returncode == 0
+        for where in (server.where, link(server)):
+            assert home.run("who", where, "--name", "ANN").returncode == 0
             assert keys(server) == [OWN]
+        # It lets in nobody else.
+        assert home.run("who", link(server), "--name", "bob").returncode == 4
+        assert keys(server) == [KEY]
         # Another key comes first, and one that is not known any more last.
         assert home.run("who", link(server, key="x"), "--name", "ann").returncode == 0
         assert keys(server) == ["x", OWN]
@@ -224,6 +227,17 @@ def test_a_key_that_a_server_gives_is_used_from_then_on(home: Home) -> None:
         assert home.run("who", link(server), "--name", "ann").returncode == 4
         assert keys(server) == [OWN, KEY]
     home.assert_secret()
+
+
+def test_whose_name_and_key_are_in_use_already_is_told_so(home: Home) -> None:
+    def act(sock: socket.socket) -> None:
+        taken = server.hellos[-1]["name"] == "ann"
+        refuse(*(("name-taken", "that name is taken") if taken else ("auth-failed", "not you")))(sock)
+
+    with TlsServer(OURS, act) as server:
+        done = home.run("who", link(server), LOGNAME="ann")
+        assert (done.returncode, len(server.hellos)) == (4, 2)
+    assert "that name is taken" in done.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a":1}', b"\xff"])
@@ -278,7 +292,7 @@ class Asked(Window):
 
 
 def test_the_password_is_asked_for_without_an_echo(home: Home) -> None:
-    acts = [refuse("auth-required", "that name needs its password"), let_in()]
+    acts = [refuse("auth-required", "no key opens that: there is an account", wants="password"), let_in()]
     with TlsServer(OURS, *acts) as server, Asked(home, server) as window:
         window.answer("Password of ann:", PASSWORD)
         window.expect_somewhere("#dev>")
@@ -289,8 +303,15 @@ def test_the_password_is_asked_for_without_an_echo(home: Home) -> None:
     home.assert_secret()
 
 
-def test_the_key_is_asked_for_where_it_is_that(home: Home) -> None:
-    acts = [refuse("auth-required", "this server wants a key"), let_in()]
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        refuse("auth-required", "this server wants a key"),
+        refuse("auth-failed", "that invitation is over", wants="key"),
+    ],
+)
+def test_the_key_is_asked_for_where_it_is_that(home: Home, refusal: Act) -> None:
+    acts = [refusal, let_in()]
     with TlsServer(OURS, *acts) as server, Asked(home, server) as window:
         window.answer(f"Key for {server.where}:", KEY)
         window.expect_somewhere("#dev>")

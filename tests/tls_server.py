@@ -207,9 +207,9 @@ def _answer(frame: dict[str, Any]) -> bytes:
     return b""
 
 
-def refuse(code: str, text: str) -> Act:
+def refuse(code: str, text: str, **keys: Any) -> Act:
     """Returns what refuses a client."""
-    return lambda sock: sock.sendall(line("error", code=code, text=text, fatal=True))
+    return lambda sock: sock.sendall(line("error", code=code, text=text, fatal=True, **keys))
 
 
 def gone(sock: socket.socket) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from chatctl.client.access import Access
 from chatctl.client.complaint import complain
@@ -40,9 +40,12 @@ def come_in(
     Raises:
         ConnectionFailed: in one line why it did not work.
     """
+    insist = access.named if insist is None else insist
     coming = _Coming(access, rooms, backlog=backlog, reconnect=reconnect, listen=listen)
     try:
-        return coming.by_some_key(insist=access.named if insist is None else insist, timeout=timeout)
+        return coming.by_some_name(
+            names=[access.name] if insist else names_like(access.name), timeout=timeout
+        )
     finally:
         if news := coming.trust.take_news():
             complain(news)
@@ -67,16 +70,32 @@ class _Coming:
         self._reconnect = reconnect
         self._listen = listen
 
-    def by_some_key(self, *, insist: bool, timeout: float) -> ChatClient:
-        """Tries the key that was given, and the one that the server gave before."""
-        access, own_keys = self._access, self._access.own_keys
-        keys = own_keys.usable(access.server, access.name, access.key) if own_keys else [access.key]
+    def by_some_name(self, names: Iterable[str], timeout: float) -> ChatClient:
+        """Tries one name after the other, until one of them is free."""
         deadline = time.monotonic() + timeout
+        taken: ConnectionFailed | None = None
+        for name in names:
+            try:
+                return self._by_some_key(name, deadline)
+            except ConnectionFailed as failure:
+                if taken and failure.code in NO_ENTRY:
+                    break  # The key is good for the first name alone.
+                if failure.code != "name-taken":
+                    raise
+                # Most likely it is the same person, who is there already.
+                taken = taken or failure
+        assert taken is not None, "there is a name"
+        raise taken
+
+    def _by_some_key(self, name: str, deadline: float) -> ChatClient:
+        """Tries the key that was given, and the one that the server gave before."""
+        given, own_keys = self._access.key, self._access.own_keys
+        keys = own_keys.usable(self._access.server, name, given) if own_keys else [given]
         for key in keys:
             try:
-                client = self._by_some_name(key, deadline, insist=insist)
+                client = self._connect(name, key, max(deadline - time.monotonic(), SHORTEST))
             except ConnectionFailed as failure:
-                if failure.code not in NO_ENTRY or key == keys[-1]:
+                if failure.code not in NO_ENTRY or failure.wants == "password" or key == keys[-1]:
                     raise
             else:
                 self._keep(client)
@@ -84,26 +103,13 @@ class _Coming:
         raise AssertionError("the last one came in, or failed")
 
     def _keep(self, client: ChatClient) -> None:
-        key, access = client.welcome.key, self._access
-        if key is None or access.own_keys is None:
+        key, own_keys = client.welcome.key, self._access.own_keys
+        if key is None or own_keys is None:
             return
         try:
-            access.own_keys.keep(access.server, access.name, key, access.key)
+            own_keys.keep(self._access.server, client.welcome.name, key, self._access.key)
         except DataError as error:
             complain(f"{error}; so the key that the server gave you is not kept for the next time")
-
-    def _by_some_name(self, key: str | None, deadline: float, *, insist: bool) -> ChatClient:
-        taken: ConnectionFailed | None = None
-        for name in [self._access.name] if insist else names_like(self._access.name):
-            try:
-                return self._connect(name, key, max(deadline - time.monotonic(), SHORTEST))
-            except ConnectionFailed as failure:
-                if failure.code != "name-taken":
-                    raise
-                # Most likely it is the same person, who is there already.
-                taken = failure
-        assert taken is not None, "there is a name"
-        raise taken
 
     def _connect(self, name: str, key: str | None, timeout: float) -> ChatClient:
         return ChatClient.connect(

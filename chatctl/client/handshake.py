@@ -22,6 +22,8 @@ from chatctl.tls import Channel, pin_of
 READ_BYTES = 64 * 1024
 RECORDS = b"\x15\x16"  # with which the answer to a handshake begins: an alert, or the handshake itself
 
+HANDSHAKE_FAILURE = "alert handshake failure"
+
 
 class Secured(NamedTuple):
     """A connection with the server at its end, and what it has said already."""
@@ -113,7 +115,7 @@ class Handshake:
         except (TimeoutError, ssl.SSLCertVerificationError):
             raise
         except ssl.SSLError as error:
-            raise LineEnded(f"{self._where} and this client do not agree on TLS: {reason(error)}") from None
+            raise self._disagreed(reason(error)) from None
         except OSError as error:
             raise self._ended(error.strerror or str(error)) from None
         except ValueError:
@@ -135,6 +137,11 @@ class Handshake:
             begun = True
             said += _fed(sock, channel, data)
         return said
+
+    def _disagreed(self, why: str) -> LineEnded:
+        # It is also what a server says that knows what TLS is, and does without.
+        hint = f": perhaps it speaks none; {self._trust.way_out}" if why.endswith(HANDSHAKE_FAILURE) else ""
+        return LineEnded(f"{self._where} and this client do not agree on TLS ({why}){hint}")
 
     def _ended(self, how: str) -> LineEnded:
         text = f"{self._where} did not shake hands, {how}: perhaps it speaks no TLS; {self._trust.way_out}"

@@ -1,7 +1,7 @@
 """The keys that servers gave to this person, each in place of an invitation that it used up.
 
-They are kept where only their owner can read them, by server and name, and used where no better one is
-known. None of them is needed: where they cannot be read, the server will ask.
+They are kept where only their owner can read them, by server and by the name they let in, and used where no
+better one is known. None of them is needed: where they cannot be read, the server will ask.
 """
 
 from __future__ import annotations
@@ -47,15 +47,10 @@ class OwnKeys:
             name: to come in by.
             given: the key that the person has.
         """
-        keys = self._load().get(server, {})
-        if given is not None:
-            used_up = [own.key for own in keys.values() if own.instead_of == _hash(given)]
-            if used_up:
-                return [used_up[-1], given]
-        own = keys.get(fold(name))
+        own = self._load().get(server, {}).get(fold(name))
         if own is None or own.key == given:
             return [given]
-        return [own.key, None] if given is None else [given, own.key]
+        return [own.key, given] if given is None or own.instead_of == _hash(given) else [given, own.key]
 
     def keep(self, server: str, name: str, key: str, given: str | None) -> None:
         """Notes the key that a server gave to one who came with the key `given`.

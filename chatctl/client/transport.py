@@ -217,7 +217,8 @@ class Transport:
         """Sends whole frames; where the line is gone nothing happens, and whoever receives finds out."""
         with self._sending:
             try:
-                self._unsent += data if self._channel is None else self._channel.seal(data)
+                if data:
+                    self._unsent += data if self._channel is None else self._channel.seal(data)
             except OSError:
                 return  # TLS has ended.
             self._push()

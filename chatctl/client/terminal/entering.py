@@ -44,14 +44,14 @@ def enter(to: Access, room: str, *, backlog: int, reconnect: bool) -> ChatClient
 def _asked(to: Access, failure: ConnectionFailed) -> Access | None:
     """Returns `to` with the key or password that is missing; None if there was no answer."""
     complain(str(failure))
-    if _is_about_key(str(failure)):
+    if (failure.wants or _meant(str(failure))) == "key":
         key = ask(f"key for {to.server}")
         return replace(to, key=key) if key else None
     password = ask(f"password of {to.name}")
     return replace(to, password=password) if password else None
 
 
-def _is_about_key(text: str) -> bool:
-    """Whether it is a key that is missing; what the server is called does not count."""
+def _meant(text: str) -> str:
+    """Returns what a server wants that says it in words alone; what it is called does not count."""
     said = text.partition(" says: ")[2] or text
-    return re.search(r"\bkey\b", said) is not None
+    return "key" if re.search(r"\bkey\b", said) else "password"
