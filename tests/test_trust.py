@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -240,6 +241,23 @@ def test_a_client_does_not_come_back_to_somebody_else(known: KnownHosts) -> None
     ):
         until(ann, Reconnected)
     assert (caught.value.code, len(server.hellos)) == ("untrusted", 1)
+
+
+def test_a_client_that_had_tls_never_does_without(known: KnownHosts) -> None:
+    def swap(sock: socket.socket) -> None:
+        server.certificate = None
+        go(sock)
+
+    def complain(sock: socket.socket) -> None:
+        sock.sendall(line("error", code="bad-frame", text="not a JSON object", fatal=True))
+
+    with (
+        TlsServer(OURS, swap, complain) as server,
+        connect(server, Trust(known_hosts=known), reconnect=True) as ann,
+    ):
+        lost = [event.text for event in islice(ann.events(), 2) if isinstance(event, Disconnected)]
+        assert "speaks no TLS" in lost[-1]
+    assert (server.plain, len(server.hellos)) == (1, 1)
 
 
 def test_tls_that_is_wanted_later_is_told_in_the_conversation(known: KnownHosts) -> None:
