@@ -131,6 +131,24 @@ def test_a_server_that_speaks_none(answers: bytes) -> None:
     assert (error.code, error.exit_code) == ("internal", 3)
 
 
+@pytest.mark.parametrize("code", ["server-full", "too-many-connections", "rate-limited"])
+def test_a_server_that_has_no_place_says_so_without_tls(code: str) -> None:
+    answers = line("error", code=code, text="try again\x1b[2J in 50 seconds" + "!" * 1000, fatal=True)
+    with Hostile(lambda sock: sock.sendall(answers)) as server:
+        error = failure(server, Trust("on"))
+    assert "says, not encrypted: try again\\x1b[2J in 50 seconds!" in str(error)
+    assert len(str(error)) < 500
+    assert (error.code, error.refused) == (code, True)
+
+
+@pytest.mark.parametrize("code", ["banned", "bye", "replaced", "auth-failed"])
+def test_what_else_is_said_without_tls_is_not_believed(code: str) -> None:
+    with Hostile(lambda sock: sock.sendall(line("error", code=code, text="go away", fatal=True))) as server:
+        error = failure(server, Trust("on"))
+    assert "speaks no TLS" in str(error)
+    assert (error.code, error.refused) == ("internal", False)
+
+
 @pytest.mark.parametrize("answers", [b"", b"\x16", b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03"])
 def test_a_server_that_closes_in_the_handshake(answers: bytes) -> None:
     with Hostile(lambda sock: sock.sendall(answers)) as server:

@@ -18,13 +18,14 @@ from chatctl.framing import Fault, FrameReader, client_frames, encode_all, serve
 from chatctl.invite import parse_link
 from chatctl.messages import ClientFrame, Frame, ServerFrame
 from chatctl.server.session import _ACTIONS
+from chatctl.server.tls_mode import TlsMode
 from tests.fuzz import targets
-from tests.fuzz.session import serve
+from tests.fuzz.session import frames_in, serve
 from tests.test_framing import frames_of, noise
 
 CORPUS = Path(__file__).parent / "fuzz" / "corpus"
 INPUTS = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
-MOST_BYTES = 500
+MOST_BYTES = 600
 
 thorough = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 quick = settings(thorough, max_examples=60)
@@ -110,14 +111,32 @@ def test_a_session_that_goes_on_with_anything(data: bytes, more: bytes) -> None:
     targets.session(b'{"t":"hello","v":1,"name":"ann"}\n' + data + more)
 
 
+@thorough
+@given(st.binary(max_size=5) | st.lists(st.sampled_from(b"\x16\x03{"), max_size=5).map(bytes))
+def test_first_bytes(data: bytes) -> None:
+    targets.first_bytes(data)
+
+
+@quick
+@given(st.binary(max_size=5) | st.binary(max_size=300).map(lambda data: b"\x16\x03\x01" + data))
+def test_a_session_that_begins_with_what_looks_like_tls(data: bytes) -> None:
+    targets.tls(data)
+
+
 # What the targets see
 
 
 def test_a_session_is_served() -> None:
-    frames = serve(b'{"t":"hello","v":1,"name":"ann"}\n{"t":"ping","n":7}\n')
+    frames = frames_in(serve(b'{"t":"hello","v":1,"name":"ann"}\n{"t":"ping","n":7}\n'))
     assert [frame["t"] for frame in frames] == ["welcome", "room", "pong"]
-    assert [frame["code"] for frame in serve(b"\xff\n")] == ["bad-frame"]
-    assert serve(b"") == []
+    assert [frame["code"] for frame in frames_in(serve(b"\xff\n"))] == ["bad-frame"]
+    assert serve(b"") == b""
+
+
+def test_tls_is_spoken() -> None:
+    (hello,) = (path.read_bytes() for path in INPUTS if path.parts[-2:] == ("tls", "hello"))
+    assert serve(hello, TlsMode.required)[:1] == b"\x16"
+    assert serve(hello[:-1], TlsMode.required) == b""
 
 
 def test_a_mistake_of_the_server_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

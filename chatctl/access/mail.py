@@ -42,7 +42,10 @@ class Mail:
                 " ORDER BY number",
                 (author, after),
             ).fetchall()
-        letters = [Told(at, name, text, kind) for at, name, text, kind, _ in rows]
+        # Of a text, the kind is left out where it is the one and only default.
+        letters = [
+            Told(at, name, text, "action" if kind == "action" else "text") for at, name, text, kind, _ in rows
+        ]
         return letters, rows[-1][4] if rows else after
 
     def drop(self, author: str, number: int) -> None:

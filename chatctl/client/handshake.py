@@ -17,9 +17,14 @@ from typing import NamedTuple
 from chatctl.client.ended import LineEnded
 from chatctl.client.transport import left, reason
 from chatctl.client.trust import UNTRUSTED, Trust, changed
+from chatctl.framing import server_frames
+from chatctl.messages import MAX_REASON, Error
+from chatctl.text import one_line
 from chatctl.tls import Channel, pin_of
 
 READ_BYTES = 64 * 1024
+# What a server says at once, to whoever connects. No more is believed of one that is not known.
+NO_PLACE = {"server-full", "too-many-connections", "rate-limited"}
 RECORDS = b"\x15\x16"  # with which the answer to a handshake begins: an alert, or the handshake itself
 
 
@@ -131,10 +136,18 @@ class Handshake:
             if not data:
                 raise self._ended("it closed the connection")
             if not begun and data[0] not in RECORDS:
-                raise LineEnded(f"{self._where} speaks no TLS: {self._trust.way_out}")
+                raise self._no_tls(data)
             begun = True
             said += _fed(sock, channel, data)
         return said
+
+    def _no_tls(self, data: bytes) -> LineEnded:
+        """Returns why what answers speaks no TLS: it knows none, or shakes no hands when it has no place."""
+        match server_frames().feed(data)[:1]:
+            case [Error(code=code, text=text, fatal=True)] if code in NO_PLACE:
+                words = one_line(text[:MAX_REASON])
+                return LineEnded(f"{self._where} says, not encrypted: {words}", code=code, refused=True)
+        return LineEnded(f"{self._where} speaks no TLS: {self._trust.way_out}")
 
     def _ended(self, how: str) -> LineEnded:
         text = f"{self._where} did not shake hands, {how}: perhaps it speaks no TLS; {self._trust.way_out}"

@@ -145,7 +145,7 @@ class Hub:
             raise _nobody()
         return User(
             name=person.name,
-            rooms=[room for room in _rooms(devices) if shown(room)][:MAX_ROOMS_LISTED],
+            rooms=[room for room in _rooms_of(devices) if shown(room)][:MAX_ROOMS_LISTED],
             at=min(device.at for device in devices),
             idle=int(min(device.idle() for device in devices)),
             away=person.away or None,
@@ -253,5 +253,5 @@ def _members(people: Sequence[Person], count: int, room: str | None, re: int | N
     return Members(names=[name for name, _ in shown], count=count, room=room, away=away, re=re)
 
 
-def _rooms(devices: Iterable[Device]) -> list[str]:
-    return list(dict.fromkeys(room for device in devices for room in list(device.rooms)))
+def _rooms_of(devices: Iterable[Device]) -> Iterable[str]:
+    return dict.fromkeys(room for device in devices for room in list(device.rooms))

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
 
 from chatctl.access.accounts import Account, Accounts
 from chatctl.errors import Refused
 from chatctl.messages import Frame, Role
 from chatctl.names import MAX_DECOMPOSED, MAX_NAME, fold, skeleton
-
-if TYPE_CHECKING:
-    from chatctl.server.room import Room
 
 Encode = Callable[[Iterable[Frame]], bytes]
 
@@ -27,17 +24,12 @@ class Member(Protocol):
 
     Attributes:
         person: whose it is.
-        rooms: those it is in, by name; the rooms themselves keep it.
     """
 
     name: str
     author: str
     person: Person
     encode: Encode
-    rooms: dict[str, Room]
-
-    def may_enter(self, room: str) -> bool:
-        """Returns whether the member may be in a room. Asked also while a replay goes on."""
 
     def send(self, data: bytes) -> None:
         """Sends encoded frames, without waiting."""
@@ -56,6 +48,10 @@ class Device(Member, Protocol):
 
     at: int
     agent: str
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """The rooms it is in."""
 
     @property
     def role(self) -> Role:

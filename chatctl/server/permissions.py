@@ -33,7 +33,7 @@ class Asker(Protocol):
 
     @property
     def account(self) -> str:
-        """Whose they are, folded; may be empty."""
+        """The account they proved to have, its name folded; may be empty."""
 
     @property
     def grant(self) -> Key | None:

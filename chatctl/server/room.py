@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from typing import Protocol
 
 from msgspec import Struct, structs
 
@@ -49,6 +50,19 @@ GATHER_SHARE = 0.3  # of what sending took, waited before the next delivery
 MAX_GATHER = 0.02  # seconds
 REPLAY_PAGE = 64 * 1024  # characters of text replayed before waiting for the client
 REPLAY_MESSAGES = 100  # messages read from the log at once
+
+
+class Visitor(Member, Protocol):
+    """What a room needs of a connection that comes in.
+
+    Attributes:
+        rooms: those it is in, by name; the rooms themselves keep it.
+    """
+
+    rooms: dict[str, Room]
+
+    def may_enter(self, room: str) -> bool:
+        """Returns whether it may be in a room. Asked also while a replay goes on."""
 
 
 class PostSet(Struct, gc=False):
@@ -249,7 +263,7 @@ class Room:
         with self._lock:
             return list(islice(self._people, limit))
 
-    def enter(self, member: Member, after: int | None, backlog: int, re: int | None) -> bool:
+    def enter(self, member: Visitor, after: int | None, backlog: int, re: int | None) -> bool:
         """Makes `member` a member, and sends it the state of the room and what it missed.
 
         Args:
@@ -284,7 +298,7 @@ class Room:
             with self._lock:
                 del self._arriving[member]
 
-    def _enter_slowly(self, member: Member, seen: int, changes: int) -> bool:
+    def _enter_slowly(self, member: Visitor, seen: int, changes: int) -> bool:
         """Replays page by page, each read by the client before the next is made, without the lock."""
         more = True
         while more:
@@ -321,7 +335,7 @@ class Room:
         with self._settled():
             member.send(member.encode(self._look(member, re)))
 
-    def _demand_entry(self, member: Member) -> None:
+    def _demand_entry(self, member: Visitor) -> None:
         if not member.may_enter(self.name):
             raise Refused("forbidden", f"you may not be in #{self.name}")
 
@@ -366,7 +380,7 @@ class Room:
                 return page[:place], True
         return page, bool(page) and page[-1].id < self._newest
 
-    def _admit(self, member: Member) -> None:
+    def _admit(self, member: Visitor) -> None:
         assert self._lock.locked()
         self._changes += 1
         person = member.person
@@ -388,7 +402,7 @@ class Room:
         return True
 
     def leave(
-        self, member: Member, *, re: int | None = None, answer: bool = False, quiet: bool = False
+        self, member: Visitor, *, re: int | None = None, answer: bool = False, quiet: bool = False
     ) -> None:
         """Lets `member` go, after what it posted is delivered. The others are told if its person is gone.
 

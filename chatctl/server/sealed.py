@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
+from collections.abc import Callable
 
 from chatctl.errors import Refused
 from chatctl.server.outbox import Outbox
@@ -17,15 +17,15 @@ class SealedLine:
     """The reading end of a connection with TLS.
 
     Args:
-        sock: the client's, blocking; what was read of it is given to `shake_hands`.
+        receive: reads up to so many bytes of the socket; what was read before is given to `shake_hands`.
         outbox: the client's, which has sent nothing yet.
         context: what the handshake is made by.
     """
 
-    __slots__ = ("_outbox", "_sock")
+    __slots__ = ("_outbox", "_receive")
 
-    def __init__(self, sock: socket.socket, outbox: Outbox, context: ssl.SSLContext) -> None:
-        self._sock = sock
+    def __init__(self, receive: Callable[[int], bytes], outbox: Outbox, context: ssl.SSLContext) -> None:
+        self._receive = receive
         self._outbox = outbox
         outbox.secure(Channel(context))
 
@@ -57,7 +57,7 @@ class SealedLine:
         return b""
 
     def _read(self, size: int) -> bytes:
-        return b"" if self._outbox.ended else self._sock.recv(size)
+        return b"" if self._outbox.ended else self._receive(size)
 
     def _open(self, data: bytes) -> bytes:
         try:

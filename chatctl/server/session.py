@@ -188,7 +188,7 @@ class Session:
     def __init__(self, shared: Shared, sock: socket.socket, address: str) -> None:
         self._shared = shared
         self._sock = sock
-        self._read: Callable[[int], bytes] = sock.recv
+        self._read: Callable[[int], bytes] = self._receive_bytes
         self.address = address
         self.name = self.author = self.agent = ""
         self.person = NOBODY
@@ -289,22 +289,28 @@ class Session:
         self._pinged = False
         return data
 
+    def _receive_bytes(self, size: int) -> bytes:
+        """Returns what comes from the socket; nothing either if others took the client's place meanwhile."""
+        if self.name:
+            return self._sock.recv(size)
+        self._shared.doorstep.wait_for(self)
+        data = self._sock.recv(size)
+        self.heard = time.monotonic()
+        return data if self._shared.doorstep.leave(self) else b""
+
     # Coming in
 
     def _shake_hands(self) -> Frames | None:
         """Reads up to the first frame and acts on it; returns what came behind it, None if that was all."""
-        self._shared.doorstep.wait_for(self)
         data = self._begin()
         left = MAX_HANDSHAKE
-        # Who is no longer waited for has lost its place to others meanwhile.
-        while data and self._shared.doorstep.leave(self) and self._ending is None:
+        while data and self._ending is None:
             if frames := self._reader.feed(data[:left]):
                 more = self._reader.feed(data[left:]) if len(data) > left else []
                 return [*frames[1:], *more] if self._enter(frames[0]) else None
             left -= len(data)
             if left <= 0:
                 raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes hold no hello")
-            self._shared.doorstep.wait_for(self)
             data = self._receive(left)
         return None
 
@@ -319,7 +325,7 @@ class Session:
         if encryption.context is None:
             self.encode = alert.encode
             raise Refused("tls", "asked for TLS, which is not offered here")
-        line = SealedLine(self._sock, self._outbox, encryption.context)
+        line = SealedLine(self._receive_bytes, self._outbox, encryption.context)
         self._read = line.receive
         data = self._until_known(line.shake_hands(data))
         if kind_of(data) is Kind.tls:

@@ -22,6 +22,7 @@ from chatctl.server.people import People
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import Session, Shared
+from chatctl.server.tls_mode import TlsMode
 
 ADDRESS = "192.0.2.1"
 LARGEST = 64 * 1024  # bytes: what a socket takes before anybody reads
@@ -46,9 +47,9 @@ def _drainer() -> Drainer:
     return drainer
 
 
-def _shared() -> Shared:
+def _shared(tls: TlsMode) -> Shared:
     log = MemoryLog()
-    config = Config(rate=0, insecure=True)
+    config = Config(rate=0, tls=tls, insecure=tls is TlsMode.off)
     book = AccessBook(None)
     people = People(book.accounts)
     admission = Admission(0, 0)
@@ -61,7 +62,7 @@ def _shared() -> Shared:
         entrance=Entrance(config, book, people, admission, resumption),
         resumption=resumption,
         admission=admission,
-        encryption=Encryption(config),
+        encryption=_encryption(config),
         doorstep=Doorstep(),
         refusals=Refusals(),
         drainer=_drainer(),
@@ -71,10 +72,18 @@ def _shared() -> Shared:
     )
 
 
-def serve(data: bytes) -> list[dict[str, Any]]:
-    """Returns the frames with which a fresh server answers to `data`, up to the end of the connection.
+@cache
+def _encryption(config: Config) -> Encryption:
+    """Returns the TLS of a server; to make a certificate takes a while."""
+    encryption = Encryption(config)
+    encryption.start(ADDRESS)
+    return encryption
 
-    The client is there until the server has closed, and reads only then.
+
+def serve(data: bytes, tls: TlsMode = TlsMode.off) -> bytes:
+    """Returns what a fresh server answers to `data`, up to the end of the connection.
+
+    The client is there until the server has closed.
     """
     ours, theirs = socket.socketpair()
     with ours:
@@ -83,13 +92,18 @@ def serve(data: bytes) -> list[dict[str, Any]]:
         ours.shutdown(socket.SHUT_WR)
         reading = threading.Thread(target=_read_all, args=(ours, received := bytearray()))
         reading.start()
-        shared = _shared()
+        shared = _shared(tls)
         shared.admission.admit(ADDRESS)
         try:
             Session(shared, theirs, ADDRESS).run()
         finally:
             reading.join()
-    *lines, rest = bytes(received).decode().split("\n")
+    return bytes(received)
+
+
+def frames_in(received: bytes) -> list[dict[str, Any]]:
+    """Returns the frames that a server sent, all of them whole."""
+    *lines, rest = received.decode().split("\n")
     assert not rest
     return [json.loads(line) for line in lines]
 

@@ -16,11 +16,15 @@ from chatctl.framing import Fault, FrameReader, Language
 from chatctl.invite import MAX_KEY, format_link, parse_link
 from chatctl.messages import MAX_CLIENT_FRAME, MAX_DEPTH, MAX_SERVER_FRAME, ClientFrame, ServerFrame
 from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
+from chatctl.server.dialects.alert import ALERT
+from chatctl.server.first_bytes import Kind, kind_of
+from chatctl.server.tls_mode import TlsMode
 from chatctl.text import one_line
-from tests.fuzz.session import serve
+from tests.fuzz.session import frames_in, serve
 
 SMALL_LIMIT = 200  # bytes: short inputs find it too
 
+RECORDS = b"\x14\x15\x16\x17"  # of TLS: a change of cipher, an alert, a handshake, data
 FAULTS = {"too-long", "bad-frame", "unknown-type", "unsupported-version"}
 
 _CLIENT: Language[ClientFrame] = Language(ClientFrame)
@@ -136,13 +140,35 @@ def people_and_rooms(data: bytes) -> None:
         assert names.skeleton(taken)
 
 
+def first_bytes(data: bytes) -> None:
+    """What a client speaks is known from its first bytes, and more of them change nothing about that."""
+    kinds = [kind_of(data[:size]) for size in range(len(data) + 1)]
+    known = [kind for kind in kinds if kind is not None]
+    assert kinds == [None] * (len(kinds) - len(known)) + known
+    assert len(set(known)) <= 1
+    assert len(known) >= len(data) - 1
+
+
 def session(data: bytes) -> None:
     """Whatever a client sends first, it is answered in frames, and refused with an end, or let in."""
-    frames = serve(data)
+    received = serve(data)
+    if kind_of(data) is Kind.tls:
+        assert received == ALERT
+        return
+    frames = frames_in(received)
     if not frames or frames[0].get("t") == "welcome":
         return
     assert [(frame["t"], frame["fatal"]) for frame in frames] == [("error", True)]
     assert frames[0]["code"] != "internal"
+
+
+def tls(data: bytes) -> None:
+    """Whatever a client sends in place of TLS, it is answered in TLS, or told that this is needed."""
+    received = serve(data, TlsMode.required)
+    if kind_of(data) is Kind.tls:
+        assert not received or received[0] in RECORDS
+    elif received:
+        assert [frame["code"] for frame in frames_in(received)] == ["tls-required"]
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -150,5 +176,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "server-frames": server_frames,
     "links": links,
     "names": people_and_rooms,
+    "first-bytes": first_bytes,
     "session": session,
+    "tls": tls,
 }
