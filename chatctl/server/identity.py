@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from chatctl.access import roles
 from chatctl.access.accounts import Account
 from chatctl.access.opened import AccessBook
@@ -97,6 +99,15 @@ def _become(shared: Shared, session: Session, account: Account, re: int | None) 
     extra = {"client": session.name, "address": session.address}
     log.info("%s is logged in to the account %s", session.name, account.name, extra=extra)
     _tell_role(session, re)
+
+
+def close_room(session: Session, room: str) -> None:
+    """Has the key a session came by no longer let it into a room."""
+    grant = session.grant
+    if grant and grant.room == room:
+        session.proof = structs.replace(session.proof, grant=structs.replace(grant, room=None))
+        if session.ticket:
+            session.ticket.proof = session.proof
 
 
 def recheck_all(shared: Shared) -> None:
