@@ -72,11 +72,27 @@ def answers(client: RawClient, t: str, room: str, spelled: str, **keys: Any) -> 
     return json.dumps(client.settle()).replace(room, "ROOM")
 
 
+@pytest.fixture(scope="module")
+def secret(running: tuple[RunningServer, Path]) -> Iterator[str]:
+    """A hidden room for a few, with somebody in it."""
+    with ExitStack() as clients:
+        yield make_room(House(*running, clients), **SECRET)[0]
+
+
+@pytest.fixture(scope="module")
+def private(running: tuple[RunningServer, Path]) -> Iterator[str]:
+    """A room for a few, of which everybody may know."""
+    with ExitStack() as clients:
+        yield make_room(House(*running, clients), **PRIVATE)[0]
+
+
 @pytest.mark.parametrize(("t", "keys"), QUESTIONS)
-def test_a_hidden_room_answers_as_one_that_is_not_there(house: House, t: str, keys: dict[str, Any]) -> None:
-    room, _ = make_room(house, **SECRET)
+def test_a_hidden_room_answers_as_one_that_is_not_there(
+    house: House, secret: str, t: str, keys: dict[str, Any]
+) -> None:
+    room = secret
     none = fresh("none")
-    for client in (house.come(fresh("eve")), house.log_in(house.account("eve"))):
+    for client in (house.come(fresh("eve"), rooms={}), house.log_in(house.account("eve"), rooms={})):
         asked = answers(client, t, room, room, **keys)
         assert "ROOM" in asked or t in ("say", "topic", "part", "search")
         assert asked == answers(client, t, none, none, **keys)
@@ -84,8 +100,11 @@ def test_a_hidden_room_answers_as_one_that_is_not_there(house: House, t: str, ke
 
 
 @pytest.mark.parametrize(("t", "keys"), QUESTIONS)
-def test_a_room_for_a_few_tells_nothing_of_itself(house: House, t: str, keys: dict[str, Any]) -> None:
-    room, ann = make_room(house, **PRIVATE)
+def test_a_room_for_a_few_tells_nothing_of_itself(
+    house: House, private: str, t: str, keys: dict[str, Any]
+) -> None:
+    room = private
+    _, ann = house.staff(rooms={room: None})
     eve = house.come(fresh("eve"))
     eve.send(t, room=room, n=1, **keys)
     if t == "mode":

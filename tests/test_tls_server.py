@@ -19,7 +19,7 @@ import pytest
 import trustme
 
 from chatctl.server.dialects.alert import ALERT
-from chatctl.tls import Channel, pin_of
+from chatctl.tls import PIECE, Channel, pin_of
 from tests.helpers import SECONDS, RawClient, RunningServer, environment, running_server, trusting, wait_for
 from tests.sealed import renegotiate
 
@@ -253,12 +253,20 @@ def test_what_only_begins_like_tls_gets_an_alert(server: RunningServer, data: by
 
 
 def test_a_handshake_without_end_is_given_up(server: RunningServer) -> None:
-    client, channel = opened(server, older(ssl.TLSVersion.TLSv1_2))
-    with client:
-        # Warnings that say nothing: no renegotiation.
+    # A hello of 120 000 bytes, which would be allowed: in records as long as they may be.
+    message = b"\x01" + (120_000).to_bytes(3, "big") + bytes(120_000)
+    records = [message[start : start + PIECE] for start in range(0, len(message), PIECE)]
+    with server.raw() as client:
         with suppress(ConnectionError):
-            for _ in range(3000):
-                client.send_bytes(channel.seal(b""))
+            for record in records:
+                client.send_bytes(b"\x16\x03\x01" + len(record).to_bytes(2, "big") + record)
+        assert rest(client.sock) == b""
+    wait_for(lambda: "too-long: the first 65536 bytes of TLS say nothing" in server.log, "the reason")
+
+
+def test_too_much_that_is_no_hello(server: RunningServer) -> None:
+    client, channel = opened(server)
+    with client:
         client.send_bytes(channel.seal(b"\n" * 9000))
         assert b"too-long" in channel.feed(rest(client.sock))
 

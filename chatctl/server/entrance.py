@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct
 
 import chatctl
 from chatctl.access.accounts import Account
-from chatctl.access.keys import Key
+from chatctl.access.keys import Key, new_key
 from chatctl.access.opened import AccessBook
 from chatctl.errors import NotProven, Refused
 from chatctl.framing import Fault
@@ -33,7 +33,7 @@ from chatctl.messages import (
     Welcome,
 )
 from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room, fold
-from chatctl.server.admission import Admission
+from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.penalties import Offence
 from chatctl.server.people import People
@@ -88,6 +88,26 @@ class Entrance:
         self._people = people
         self._resumption = resumption
         self.closed = False
+
+    def settle_key(self, host: str) -> str:
+        """Decides whether a key is needed, and sees to it that the server has one then.
+
+        Args:
+            host: where it listens.
+
+        Returns:
+            The server's key, where it is known, since it is new; else an empty one.
+
+        Raises:
+            StorageError: it cannot be kept.
+        """
+        config = self._config
+        self.closed = not (is_loopback(host) if config.open is None else config.open)
+        if not self.closed or not (config.key or config.new_key or not self._book.keys.has_server_key()):
+            return ""
+        key = config.key or new_key()
+        self._book.keys.set_server_key(key)
+        return key
 
     def enter(self, session: Session, hello: Hello, name: str) -> Entry:
         """Lets a session in, under the name it asks for or the one it had.

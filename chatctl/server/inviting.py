@@ -31,6 +31,10 @@ def invite(shared: Shared, session: Session, frame: Invite) -> None:
     key = keys.invite(room, uses=frame.uses, seconds=frame.seconds, role=frame.role, by=session.name)
     until = keys.check(key, "").until
     assert until is not None
+    whom = f"{frame.uses} as {frame.role}"
+    extra = {"client": session.name, "address": session.address}
+    log.info("%s invited %s into #%s", session.name, whom, room, extra=extra)
+    shared.book.audit.add(session.name, "invite", whom, room=room, until=until)
     session.send_frame(
         Invited(
             key=key,
@@ -42,7 +46,3 @@ def invite(shared: Shared, session: Session, frame: Invite) -> None:
             re=frame.n,
         )
     )
-    whom = f"{frame.uses} as {frame.role}"
-    extra = {"client": session.name, "address": session.address}
-    log.info("%s invited %s into #%s", session.name, whom, room, extra=extra)
-    shared.book.audit.add(session.name, "invite", whom, room=room, until=until)

@@ -89,12 +89,11 @@ def moderate(shared: Shared, session: Session, frame: Moderate) -> None:
     _demand_below(shared, act)
     if measure := _MEASURES.get(act.what):
         measure(shared, act)
-    _log(act)
+    _note(shared, act)
     _tell(shared, act, frame.n)
     identity.recheck_all(shared)
     if act.what == "kick":
         _cut(act)
-    shared.book.audit.add(session.name, act.what, act.whom, room=act.room, until=act.until, reason=act.reason)
 
 
 def check_reason(reason: str) -> None:
@@ -260,12 +259,13 @@ def _cut(act: Act) -> None:
         session.expel(Bye(code="kicked", text=f"{words}: {act.reason}" if act.reason else words))
 
 
-def _log(act: Act) -> None:
+def _note(shared: Shared, act: Act) -> None:
     where = f" into #{act.room}" if act.room else ""
     how_long = f" for {act.seconds} s" if act.until is not None else ""
     why = f": {act.reason}" if act.reason else ""
     extra = {"client": act.by.name, "address": act.by.address}
     log.info("%s %s %s%s%s%s", act.by.name, _DONE[act.what], act.whom, where, how_long, why, extra=extra)
+    shared.book.audit.add(act.by.name, act.what, act.whom, room=act.room, until=act.until, reason=act.reason)
 
 
 def _tell(shared: Shared, act: Act, re: int | None) -> None:

@@ -37,12 +37,12 @@ def set_mode(shared: Shared, session: Session, frame: SetMode) -> None:
     def change() -> Mode:
         rules = shared.book.rules
         rules.set(room, structs.replace(rules.get(room), **changes))
+        _note(shared, session, room, changes)
         return structs.replace(permissions.mode_of(shared.book, room), name=session.name)
 
     while not shared.hub.open_room(room).set_mode(session, change, frame.n):
         pass  # The room was dropped meanwhile.
     identity.recheck_all(shared)
-    _note(shared, session, room, changes)
 
 
 def _changes(frame: SetMode) -> dict[str, bool]:

@@ -16,10 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from queue import SimpleQueue
 
 from chatctl import names
-from chatctl.access import passwords
+from chatctl.access import address, passwords
+from chatctl.access.address import Address
 from chatctl.access.opened import AccessBook
 from chatctl.errors import DataError, Refused, StorageError
 from chatctl.framing import encode
@@ -64,6 +66,7 @@ class Server:
 
     Attributes:
         address: where it listens, host and port; after `start`.
+        key: lets anyone in, where the server has just got it; else empty, for it is kept hashed.
 
     Raises:
         StorageError: the log cannot be read.
@@ -93,6 +96,7 @@ class Server:
         )
         self._stopping = self._shared.stopping
         self.address = ("", 0)
+        self.key = ""
         self._lock = threading.Lock()
         self._sessions: dict[Session, threading.Thread] = {}
         self._stop_lock = threading.Lock()
@@ -110,12 +114,14 @@ class Server:
         Raises:
             DataError: the certificate cannot be used.
             ListenError: the port cannot be opened, or not without TLS.
+            StorageError: the server's key cannot be kept.
         """
         config = self._shared.config
         listener = open_listener(config.host, config.port)
         self.address = listener.getsockname()[:2]
         try:
             self._shared.encryption.start(self.address[0])
+            self.key = self._shared.entrance.settle_key(self.address[0])
         except BaseException:
             listener.close()
             raise
@@ -133,6 +139,11 @@ class Server:
     def pin(self) -> str:
         """The pin of its certificate, as `tls.pin_of` returns it; empty where TLS is not offered."""
         return self._shared.encryption.pin
+
+    @property
+    def closed(self) -> bool:
+        """Whether a key, or a password, is needed to come in."""
+        return self._shared.entrance.closed
 
     def reload(self) -> None:
         """Takes the certificate there is now for new connections, or stays with the one before."""
@@ -300,12 +311,12 @@ class Server:
             self._rechecked = changes
 
 
-def run(config: Config, started: Callable[[str, int], None]) -> None:
+def run(config: Config, started: Callable[[Server], None]) -> None:
     """Serves until SIGINT or SIGTERM; a second one ends the process at once. SIGHUP reloads the certificate.
 
     Args:
         config: what was set.
-        started: called once connections are accepted, with the address and the port.
+        started: called once connections are accepted.
 
     Raises:
         DataError: the history cannot be opened, or the certificate not used.
@@ -316,12 +327,14 @@ def run(config: Config, started: Callable[[str, int], None]) -> None:
         try:
             server.start()
             if not is_loopback(server.address[0]):
-                log.warning("whoever can reach this server can join: no keys yet")
+                if not server.closed:
+                    log.warning("whoever can reach this server can come in: no key is asked for")
                 if config.insecure and config.tls is not TlsMode.required:
                     log.warning("others come without encryption too: whoever is in between can read along")
-            started(*server.address)
-            while (number := caught.get()) == signal.SIGHUP:
-                server.reload()
+            with _left_address(config.data, server):
+                started(server)
+                while (number := caught.get()) == signal.SIGHUP:
+                    server.reload()
             log.info("stopping: %s", signal.Signals(number).name)
         finally:
             server.stop()
@@ -343,6 +356,23 @@ def _opened_log(config: Config) -> Iterator[Log]:
 
     with DirectoryLock(config.data), closing(SqliteLog(config.data, config.retention)) as opened:
         yield opened
+
+
+@contextmanager
+def _left_address(data: Path | None, server: Server) -> Iterator[None]:
+    """Leaves the address with the data while the server runs, for commands that make invitations."""
+    if data is None:
+        yield
+        return
+    try:
+        address.write(data, Address(*server.address, server.pin))
+    except OSError as error:
+        log.warning("invitations will not name this server's address: %s", error)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            address.remove(data)
 
 
 @contextmanager
