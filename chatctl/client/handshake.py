@@ -22,8 +22,6 @@ from chatctl.tls import Channel, pin_of
 READ_BYTES = 64 * 1024
 RECORDS = b"\x15\x16"  # with which the answer to a handshake begins: an alert, or the handshake itself
 
-HANDSHAKE_FAILURE = "alert handshake failure"
-
 
 class Secured(NamedTuple):
     """A connection with the server at its end, and what it has said already."""
@@ -138,14 +136,15 @@ class Handshake:
             said += _fed(sock, channel, data)
         return said
 
-    def _disagreed(self, why: str) -> LineEnded:
-        # It is also what a server says that knows what TLS is, and does without.
-        hint = f": perhaps it speaks none; {self._trust.way_out}" if why.endswith(HANDSHAKE_FAILURE) else ""
-        return LineEnded(f"{self._where} and this client do not agree on TLS ({why}){hint}")
-
     def _ended(self, how: str) -> LineEnded:
         text = f"{self._where} did not shake hands, {how}: perhaps it speaks no TLS; {self._trust.way_out}"
         return LineEnded(text)
+
+    def _disagreed(self, why: str) -> LineEnded:
+        # It is also what a server says that knows what TLS is, and does without.
+        refused = why.endswith("alert handshake failure")
+        hint = f": perhaps it speaks none; {self._trust.way_out}" if refused else ""
+        return LineEnded(f"{self._where} and this client do not agree on TLS ({why}){hint}")
 
 
 def _fed(sock: socket.socket, channel: Channel, data: bytes) -> bytes:
