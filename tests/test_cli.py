@@ -167,9 +167,9 @@ def test_log_level() -> None:
         assert server.log == ""
 
 
-def test_listening_beyond_this_machine_is_warned_of() -> None:
-    with running_server("--host", "0.0.0.0", "--log-level", "warning") as server:
-        wait_for(lambda: "no keys and no encryption yet" in server.log, "the warning")
+def test_listening_beyond_this_machine_for_anyone_is_warned_of() -> None:
+    with running_server("--host", "0.0.0.0", "--open", "--log-level", "warning") as server:
+        wait_for(lambda: "no key is asked for" in server.log, "the warning")
 
 
 @pytest.mark.parametrize(

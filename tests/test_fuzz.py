@@ -143,7 +143,7 @@ def test_a_mistake_of_the_server_is_seen(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(_: str) -> str:
         raise KeyError("mistake")
 
-    monkeypatch.setattr("chatctl.server.session.check_name", fail)
+    monkeypatch.setattr("chatctl.server.entrance.check_name", fail)
     with pytest.raises(KeyError, match="mistake"):
         targets.session(b'{"t":"hello","v":1,"name":"ann"}\n')
 

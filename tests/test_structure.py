@@ -15,7 +15,7 @@ PACKAGE = ROOT / "chatctl"
 
 BASE = ["errors"]
 WORDS = [*BASE, "address", "messages", "names", "text"]
-WIRE = [*WORDS, "framing", "commands", "invite"]
+WIRE = [*WORDS, "framing", "commands", "invite", "access.roles"]
 STORE = [*WIRE, "history", "access", "server.admission"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
@@ -32,7 +32,8 @@ LAYERS: dict[str, list[str]] = {
     "text": BASE,
     "address": ["text"],
     "framing": WORDS,
-    "commands": WORDS,
+    "commands": [*WORDS, "access.roles"],
+    "access.roles": WORDS,
     "invite": WORDS,
     "reached": WIRE,
     "qr": [],
@@ -52,8 +53,9 @@ LAYERS: dict[str, list[str]] = {
     "server.doorstep": [],
     "server.refusals": ["server.admission"],
     "server.dialects": STORE,
-    "server.room": STORE,
-    "server.hub": [*STORE, "server.room"],
+    "server.people": [*STORE, "server.room"],
+    "server.room": [*STORE, "server.people"],
+    "server.hub": [*STORE, "server.people", "server.room"],
     "server": [*STORE, *TCP, "reached", "qr", "", "server"],
     "client": [*WIRE, *TCP, "", *LIBRARY],
     "client.settings": [*WIRE, *LIBRARY, "client.settings", "client.display.look"],
@@ -67,6 +69,7 @@ WORLD = {*NETWORK, "os", "sys", "threading", "subprocess", "multiprocessing", "s
 NO_IMPORTS: dict[str, set[str]] = {
     "server.hub": NETWORK,
     "server.room": NETWORK,
+    "server.people": NETWORK,
     "server.dialects": NETWORK,
     **dict.fromkeys(["server.admission", "server.doorstep", "server.refusals"], NETWORK),
     **dict.fromkeys(["server.penalties", "server.sums"], WORLD),

@@ -91,12 +91,16 @@ class Database:
     Args:
         directory: of the data; None keeps it in memory.
 
+    Attributes:
+        changes: how often it has changed, as far as this process knows.
+
     Raises:
         DataError: it cannot be used, in one line why.
     """
 
     def __init__(self, directory: Path | None) -> None:
         self.path = None if directory is None else directory / FILE
+        self.changes = 0
         self._lock = threading.RLock()
         self._readers: list[Callable[[sqlite3.Connection], None]] = []
         try:
@@ -158,6 +162,7 @@ class Database:
             for read in self._readers:
                 read(connection)
             self._seen = version
+            self.changes += 1
             return True
 
     def _version(self) -> int:
@@ -191,6 +196,7 @@ class Database:
                 self._connection.execute("COMMIT")
                 for read in self._readers:
                     read(self._connection)
+                self.changes += 1
             except sqlite3.Error as error:
                 self._roll_back()
                 raise StorageError(f"the server cannot keep who may do what right now: {error}") from None

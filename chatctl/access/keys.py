@@ -202,6 +202,12 @@ class Keys:
             )
             return personal
 
+    def get(self, id_: int) -> Key | None:
+        """Returns a key as it is kept; None if it was revoked."""
+        with self._database.reading() as connection:
+            row = connection.execute(f"SELECT {_COLUMNS} FROM keys WHERE id = ?", (id_,)).fetchone()  # noqa: S608
+        return Key(*row) if row else None
+
     def is_valid(self, id_: int) -> bool:
         """Returns whether a key is still kept: it was not revoked."""
         with self._database.reading() as connection:

@@ -34,13 +34,19 @@ class Mail:
                 (author, told.at, told.name, told.text, told.kind),
             )
 
-    def waiting(self, author: str) -> tuple[list[Told], int]:
-        """Returns what is kept for an account, oldest first, and the number up to which that is."""
+    def waiting(self, author: str, after: int = 0) -> tuple[list[Told], int]:
+        """Returns what is kept for an account behind a number, oldest first, and the number of the last."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT at, name, text, kind, number FROM mail WHERE author = ? ORDER BY number", (author,)
+                "SELECT at, name, text, kind, number FROM mail WHERE author = ? AND number > ?"
+                " ORDER BY number",
+                (author, after),
             ).fetchall()
-        return [Told(*row[:4]) for row in rows], rows[-1][4] if rows else 0
+        # Of a text, the kind is left out where it is the one and only default.
+        letters = [
+            Told(at, name, text, "action" if kind == "action" else "text") for at, name, text, kind, _ in rows
+        ]
+        return letters, rows[-1][4] if rows else after
 
     def drop(self, author: str, number: int) -> None:
         """Forgets what is kept for an account up to a number: it has arrived."""

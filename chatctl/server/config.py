@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatctl.history.log import KEEP_ALL, Retention
@@ -31,6 +31,9 @@ class Config:
         cert: the certificate and what it is signed by, in PEM; None for one of the server's own making.
         key_file: the private key of `cert`, in PEM; None where it is in the same file.
         insecure: others than this machine may do without TLS.
+        open: whoever comes needs no key; None where that holds for this machine alone.
+        key: the server's own from now on; empty for the one it has.
+        new_key: it is to make another one.
     """
 
     host: str = "127.0.0.1"
@@ -50,3 +53,6 @@ class Config:
     cert: Path | None = None
     key_file: Path | None = None
     insecure: bool = False
+    open: bool | None = None
+    key: str = field(default="", repr=False)
+    new_key: bool = False

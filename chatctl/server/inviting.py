@@ -22,6 +22,7 @@ def invite(shared: Shared, session: Session, frame: Invite) -> None:
     Raises:
         Refused: ``forbidden``, ``bad-room``, ``server-full``, ``storage``.
     """
+    shared.book.refresh()
     roles.demand(session.role, roles.INVITE, "invite others")
     if frame.role == "owner" or not roles.is_at_least(session.role, frame.role):
         raise Refused("forbidden", f"you cannot invite anybody as {frame.role}")
@@ -30,6 +31,10 @@ def invite(shared: Shared, session: Session, frame: Invite) -> None:
     key = keys.invite(room, uses=frame.uses, seconds=frame.seconds, role=frame.role, by=session.name)
     until = keys.check(key, "").until
     assert until is not None
+    whom = f"{frame.uses} as {frame.role}"
+    extra = {"client": session.name, "address": session.address}
+    log.info("%s invited %s into #%s", session.name, whom, room, extra=extra)
+    shared.book.audit.add(session.name, "invite", whom, room=room, until=until)
     session.send_frame(
         Invited(
             key=key,
@@ -41,7 +46,3 @@ def invite(shared: Shared, session: Session, frame: Invite) -> None:
             re=frame.n,
         )
     )
-    whom = f"{frame.uses} as {frame.role}"
-    extra = {"client": session.name, "address": session.address}
-    log.info("%s invited %s into #%s", session.name, whom, room, extra=extra)
-    shared.book.audit.add(session.name, "invite", whom, room=room, until=until)

@@ -16,12 +16,10 @@ from chatctl.framing import encode
 from chatctl.messages import (
     MAX_REASON,
     MAX_SERVER_FRAME,
-    Account,
     AskBans,
     Ban,
     Bans,
     Bye,
-    Error,
     Frame,
     Measure,
     Moderate,
@@ -29,11 +27,12 @@ from chatctl.messages import (
     Role,
 )
 from chatctl.names import check_name, check_room, fold, skeleton
-from chatctl.server import permissions
+from chatctl.server import identity
 from chatctl.text import check_text
 
 if TYPE_CHECKING:
-    from chatctl.server.room import Member, Room
+    from chatctl.server.people import Member
+    from chatctl.server.room import Room
     from chatctl.server.session import Session, Shared
 
 log = logging.getLogger(__name__)
@@ -81,6 +80,7 @@ def moderate(shared: Shared, session: Session, frame: Moderate) -> None:
         Refused: ``forbidden``, ``no-such-user``, ``not-in-room``, ``bad-name``, ``bad-room``, ``bad-text``,
             ``server-full``, ``storage``.
     """
+    shared.book.refresh()
     roles.demand(session.role, roles.MEASURES[frame.what], frame.what)
     check_reason(frame.reason)
     act = _prepare(shared, session, frame)
@@ -89,12 +89,11 @@ def moderate(shared: Shared, session: Session, frame: Moderate) -> None:
     _demand_below(shared, act)
     if measure := _MEASURES.get(act.what):
         measure(shared, act)
-    _log(act)
+    _note(shared, act)
     _tell(shared, act, frame.n)
-    enforce(shared)
+    identity.recheck_all(shared)
     if act.what == "kick":
         _cut(act)
-    shared.book.audit.add(session.name, act.what, act.whom, room=act.room, until=act.until, reason=act.reason)
 
 
 def check_reason(reason: str) -> None:
@@ -216,11 +215,7 @@ def _deop(shared: Shared, act: Act) -> None:
 
 
 def _give_role(shared: Shared, act: Act, role: Role) -> None:
-    account = shared.book.accounts.set_role(act.whom, role)
-    act.whom = account.name
-    for session in act.people:
-        if session.account == account.author:
-            session.send_frame(Account(name=session.name, role=role))
+    act.whom = shared.book.accounts.set_role(act.whom, role).name
 
 
 def _allow(shared: Shared, act: Act) -> None:
@@ -240,8 +235,7 @@ def _disallow(shared: Shared, act: Act) -> None:
     if shared.book.rules.is_allowed(act.room, author) or not had_key:
         shared.book.rules.disallow(act.room, author)
     for session in act.people:
-        if session.grant and session.grant.room == act.room:
-            session.grant = structs.replace(session.grant, room=None)
+        identity.close_room(session, act.room)
 
 
 _MEASURES: dict[Measure, Callable[[Shared, Act], None]] = {
@@ -259,35 +253,19 @@ _MEASURES: dict[Measure, Callable[[Shared, Act], None]] = {
 # What follows from it
 
 
-def enforce(shared: Shared) -> None:
-    """Cuts everybody off whom a ban holds for, and has them leave the rooms they may not be in any more.
-
-    To be called whenever the book has changed.
-    """
-    for session in shared.sessions():
-        if not session.name:
-            continue
-        if ban := permissions.find(shared.book, "ban", session):
-            session.cut(Error(code="banned", text=permissions.sentence("banned", ban), fatal=True))
-            continue
-        for room in list(session.rooms.values()):
-            if not session.may_enter(room.name):
-                room.leave(session, answer=True)
-                shared.hub.close_if_unused(room)
-
-
 def _cut(act: Act) -> None:
     words = f"you were kicked by {act.by.name}"
     for session in act.people:
         session.expel(Bye(code="kicked", text=f"{words}: {act.reason}" if act.reason else words))
 
 
-def _log(act: Act) -> None:
+def _note(shared: Shared, act: Act) -> None:
     where = f" into #{act.room}" if act.room else ""
     how_long = f" for {act.seconds} s" if act.until is not None else ""
     why = f": {act.reason}" if act.reason else ""
     extra = {"client": act.by.name, "address": act.by.address}
     log.info("%s %s %s%s%s%s", act.by.name, _DONE[act.what], act.whom, where, how_long, why, extra=extra)
+    shared.book.audit.add(act.by.name, act.what, act.whom, room=act.room, until=act.until, reason=act.reason)
 
 
 def _tell(shared: Shared, act: Act, re: int | None) -> None:

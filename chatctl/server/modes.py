@@ -11,8 +11,8 @@ from chatctl.access import roles
 from chatctl.access.rules import Rule
 from chatctl.messages import Mode, SetMode
 from chatctl.names import check_room
-from chatctl.server import permissions
-from chatctl.server.moderation import demand_room, enforce
+from chatctl.server import identity, permissions
+from chatctl.server.moderation import demand_room
 
 if TYPE_CHECKING:
     from chatctl.server.session import Session, Shared
@@ -30,18 +30,19 @@ def set_mode(shared: Shared, session: Session, frame: SetMode) -> None:
     if not changes:
         session.send_frame(structs.replace(_seen(shared, session, check_room(frame.room)), re=frame.n))
         return
+    shared.book.refresh()
     roles.demand(session.role, roles.SET_MODES, "say what is allowed in a room")
     room = demand_room(shared, frame.room)
 
     def change() -> Mode:
         rules = shared.book.rules
         rules.set(room, structs.replace(rules.get(room), **changes))
+        _note(shared, session, room, changes)
         return structs.replace(permissions.mode_of(shared.book, room), name=session.name)
 
     while not shared.hub.open_room(room).set_mode(session, change, frame.n):
         pass  # The room was dropped meanwhile.
-    enforce(shared)
-    _note(shared, session, room, changes)
+    identity.recheck_all(shared)
 
 
 def _changes(frame: SetMode) -> dict[str, bool]:

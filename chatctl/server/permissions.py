@@ -6,19 +6,18 @@ memory, except where no rule or ban is set: then it asks nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from typing import Protocol
 
 from msgspec import structs
 
 from chatctl.access import roles
-from chatctl.access.bans import What
 from chatctl.access.keys import Key
 from chatctl.access.opened import AccessBook
 from chatctl.access.rules import NO_RULE
 from chatctl.errors import Refused
 from chatctl.messages import Ban, Mode, Role
+from chatctl.server.proof import sentence
 
 
 class Asker(Protocol):
@@ -26,15 +25,19 @@ class Asker(Protocol):
 
     Attributes:
         name: what they are called.
-        account: whose they are, folded; may be empty.
         address: where they come from.
-        grant: the key they came by.
     """
 
     name: str
-    account: str
     address: str
-    grant: Key | None
+
+    @property
+    def account(self) -> str:
+        """The account they proved to have, its name folded; may be empty."""
+
+    @property
+    def grant(self) -> Key | None:
+        """The key they came by."""
 
     @property
     def role(self) -> Role:
@@ -117,7 +120,7 @@ def modes_of(book: AccessBook) -> Callable[[str], Mode | None]:
 
 def why_silent(book: AccessBook, asker: Asker, room: str | None) -> Refused | None:
     """Returns why somebody may not say anything, in a room they are in or to one person; None if they may."""
-    if mute := find(book, "mute", asker):
+    if mute := mute_of(book, asker):
         return Refused("muted", sentence("muted", mute))
     if room is None or book.rules.is_empty() or not book.rules.get(room).read_only:
         return None
@@ -147,19 +150,14 @@ def demand_topic(book: AccessBook, asker: Asker, room: str) -> None:
     roles.demand(asker.role, needed, f"set the topic of #{room}")
 
 
-# Bans and mutes
-
-
-def find(book: AccessBook, what: What, asker: Asker) -> Ban | None:
-    """Returns the ban, or mute, that holds for somebody: for a name of theirs, or where they come from."""
-    bans = book.bans
-    if bans.is_empty():
+def mute_of(book: AccessBook, asker: Asker) -> Ban | None:
+    """Returns the mute that holds for somebody: for a name of theirs, or where they come from."""
+    if not book.bans.has_any("mute"):
         return None
-    if found := bans.find(what, asker.name, asker.address):
+    if found := book.bans.find("mute", asker.name, asker.address):
         return found
-    other = [asker.account] if asker.account else []
-    earlier = asker.silenced_as if what == "mute" else ()
-    return next((ban for name in (*other, *earlier) if (ban := bans.find(what, name, ""))), None)
+    names = filter(None, (asker.account, *asker.silenced_as))
+    return next((mute for name in names if (mute := book.bans.find("mute", name, ""))), None)
 
 
 def demand_name(book: AccessBook, name: str) -> None:
@@ -168,17 +166,5 @@ def demand_name(book: AccessBook, name: str) -> None:
     Raises:
         Refused: ``banned``.
     """
-    if ban := book.bans.find("ban", name, ""):
-        raise Refused("banned", f"that name is banned{_ending(ban)}")
-
-
-def sentence(what: str, ban: Ban) -> str:
-    """Returns what is told to somebody who is ``banned`` or ``muted``."""
-    return f"you are {what}{_ending(ban)}"
-
-
-def _ending(ban: Ban) -> str:
-    until = (
-        "" if ban.until is None else time.strftime(" until %Y-%m-%d %H:%M UTC", time.gmtime(ban.until / 1000))
-    )
-    return until + (f": {ban.reason}" if ban.reason else "")
+    if book.bans.find("ban", name, ""):
+        raise Refused("banned", "that name is banned")

@@ -24,20 +24,22 @@ def redact(shared: Shared, session: Session, frame: Redact) -> None:
     Raises:
         Refused: ``forbidden``, ``no-such-message``, ``bad-room``, ``bad-text``, ``storage``.
     """
+    shared.book.refresh()
     room = check_room(frame.room)
     check_reason(frame.reason)
     message = _find(shared, session, room, frame.id)
     if not _is_own(shared, session, message):
         roles.demand(session.role, roles.REDACT, "redact what others said")
+    _note(shared, session, frame, message)
     shared.hub.open_room(room).redact(session, frame.id, frame.reason, frame.n)
+
+
+def _note(shared: Shared, session: Session, frame: Redact, message: Msg) -> None:
+    whom = f"{message.id} of {message.name}"
     why = f": {frame.reason}" if frame.reason else ""
     extra = {"client": session.name, "address": session.address}
-    log.info(
-        "%s redacted message %d of %s in #%s%s", session.name, frame.id, message.name, room, why, extra=extra
-    )
-    shared.book.audit.add(
-        session.name, "redact", f"{frame.id} of {message.name}", room=room, reason=frame.reason
-    )
+    log.info("%s redacts message %s in #%s%s", session.name, whom, message.room, why, extra=extra)
+    shared.book.audit.add(session.name, "redact", whom, room=message.room, reason=frame.reason)
 
 
 def _find(shared: Shared, session: Session, room: str, id_: int) -> Msg:

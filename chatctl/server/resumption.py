@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from chatctl.names import fold
+from chatctl.server.proof import Proof
 
 S = TypeVar("S")
 
@@ -25,8 +26,10 @@ class Ticket(Generic[S]):
     Attributes:
         holder: the session it has now; None once that has ended.
         name: what the client is called.
+        proof: by what it was let in.
         earlier_names: what it was called before, folded: the last `MAX_EARLIER_NAMES`.
         silenced_as: those of its earlier names under which it was muted; it stays so for as long as they are.
+        revoked: nobody comes back by it any more.
         taking_over: held by the one that takes over, which may wait for the holder to end.
     """
 
@@ -35,6 +38,7 @@ class Ticket(Generic[S]):
         "ended",
         "holder",
         "name",
+        "proof",
         "revoked",
         "secrets",
         "silenced_as",
@@ -44,6 +48,7 @@ class Ticket(Generic[S]):
     def __init__(self, holder: S, name: str) -> None:
         self.holder: S | None = holder
         self.name = name
+        self.proof = Proof()
         self.ended = 0.0
         self.taking_over = threading.Lock()
         self.secrets: tuple[str, ...] = ()

@@ -12,9 +12,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import islice
 from typing import Protocol
 
 from msgspec import Struct, structs
@@ -36,10 +36,9 @@ from chatctl.messages import (
     Topic,
 )
 from chatctl.names import fold
+from chatctl.server.people import Encode, Member, Person
 
 log = logging.getLogger(__name__)
-
-Encode = Callable[[Iterable[Frame]], bytes]
 
 SMALL_ROOM = 100  # members up to which every coming and going is told at once
 MAX_NAMES_TOLD = 100  # names in one list of a gathered presence
@@ -53,27 +52,17 @@ REPLAY_PAGE = 64 * 1024  # characters of text replayed before waiting for the cl
 REPLAY_MESSAGES = 100  # messages read from the log at once
 
 
-class Member(Protocol):
-    """What a room needs of those who are in it.
+class Visitor(Member, Protocol):
+    """What a room needs of a connection that comes in.
 
     Attributes:
-        rooms: those they are in, by name; the rooms themselves keep it.
+        rooms: those it is in, by name; the rooms themselves keep it.
     """
 
-    name: str
-    author: str
-    away: str
-    encode: Encode
     rooms: dict[str, Room]
 
     def may_enter(self, room: str) -> bool:
-        """Returns whether the member may be in a room. Asked also while a replay goes on."""
-
-    def send(self, data: bytes) -> None:
-        """Sends encoded frames, without waiting."""
-
-    def caught_up(self) -> bool:
-        """Waits until what was sent has left; returns False if the member is not reading."""
+        """Returns whether it may be in a room. Asked also while a replay goes on."""
 
 
 class PostSet(Struct, gc=False):
@@ -121,7 +110,8 @@ class Room:
         self._waiting: deque[None] = deque()  # one entry for each thread that waits for its turn
         self._tired = False  # whoever has the turn delivers for others only: the next who posts takes over
         self._resume = 0.0  # when the next delivery may begin, on the monotonic clock
-        self._members: dict[Encode, dict[Member, None]] = {}
+        self._members: dict[Encode, dict[Member, Person]] = {}  # each as whose it is counted
+        self._people: dict[Person, int] = {}  # those who are here, and on how many devices
         self._changes = 0  # of what a `room` frame tells, but for messages
         self._untold = False  # somebody came or went, and the members are still to be told
         self._arriving: dict[Member, list[Frame]] = {}  # what those must be told who are in a long replay
@@ -260,23 +250,20 @@ class Room:
 
     @property
     def count(self) -> int:
-        """How many members the room has."""
-        return sum(map(len, self._members.values()))
+        """How many people are in the room."""
+        return len(self._people)
 
     @property
     def newest(self) -> int:
         """The newest id."""
         return self._newest
 
-    def members(self, limit: int) -> list[Member]:
-        """Returns at most `limit` members, those who came first."""
+    def people(self, limit: int) -> list[Person]:
+        """Returns at most `limit` people, those who came first."""
         with self._lock:
-            return list(islice(self._everyone(), limit))
+            return list(islice(self._people, limit))
 
-    def _everyone(self) -> Iterator[Member]:
-        return chain.from_iterable(self._members.values())
-
-    def enter(self, member: Member, after: int | None, backlog: int, re: int | None) -> bool:
+    def enter(self, member: Visitor, after: int | None, backlog: int, re: int | None) -> bool:
         """Makes `member` a member, and sends it the state of the room and what it missed.
 
         Args:
@@ -311,7 +298,7 @@ class Room:
             with self._lock:
                 del self._arriving[member]
 
-    def _enter_slowly(self, member: Member, seen: int, changes: int) -> bool:
+    def _enter_slowly(self, member: Visitor, seen: int, changes: int) -> bool:
         """Replays page by page, each read by the client before the next is made, without the lock."""
         more = True
         while more:
@@ -348,7 +335,7 @@ class Room:
         with self._settled():
             member.send(member.encode(self._look(member, re)))
 
-    def _demand_entry(self, member: Member) -> None:
+    def _demand_entry(self, member: Visitor) -> None:
         if not member.may_enter(self.name):
             raise Refused("forbidden", f"you may not be in #{self.name}")
 
@@ -372,12 +359,12 @@ class Room:
 
     def _state(self, member: Member, re: int | None) -> RoomState:
         """Returns what the room looks like with `member` in it."""
-        others = [other.name for other in islice(self._everyone(), MAX_MEMBERS_SHOWN) if other is not member]
-        inside = member in self._members.get(member.encode, ())
+        person = member.person
+        others = [other.name for other in islice(self._people, MAX_MEMBERS_SHOWN) if other is not person]
         return RoomState(
             room=self.name,
             topic=self.topic,
-            count=self.count if inside else self.count + 1,
+            count=self.count if person in self._people else self.count + 1,
             members=[*others[: MAX_MEMBERS_SHOWN - 1], member.name],
             last=self._newest,
             re=re,
@@ -393,17 +380,31 @@ class Room:
                 return page[:place], True
         return page, bool(page) and page[-1].id < self._newest
 
-    def _admit(self, member: Member) -> None:
+    def _admit(self, member: Visitor) -> None:
         assert self._lock.locked()
         self._changes += 1
-        self._tell_presence(member.name, joined=True, count=self.count + 1)
-        self._members.setdefault(member.encode, {})[member] = None
+        person = member.person
+        if person not in self._people:
+            self._tell_presence(member.name, joined=True, count=self.count + 1)
+        self._count_in(person)
+        self._members.setdefault(member.encode, {})[member] = person
         member.rooms[self.name] = self
 
+    def _count_in(self, person: Person) -> None:
+        self._people[person] = self._people.get(person, 0) + 1
+
+    def _count_out(self, person: Person) -> bool:
+        """Counts one device of somebody out; returns whether it was the last."""
+        self._people[person] -= 1
+        if self._people[person]:
+            return False
+        del self._people[person]
+        return True
+
     def leave(
-        self, member: Member, *, re: int | None = None, answer: bool = False, quiet: bool = False
+        self, member: Visitor, *, re: int | None = None, answer: bool = False, quiet: bool = False
     ) -> None:
-        """Lets `member` go, after what it posted is delivered.
+        """Lets `member` go, after what it posted is delivered. The others are told if its person is gone.
 
         Args:
             member: is in the room, or was never let in.
@@ -415,16 +416,15 @@ class Room:
             members = self._members.get(member.encode, {})
             if member not in members:
                 return
-            del members[member]
             del member.rooms[self.name]
             self._changes += 1
-            if not quiet:
+            if self._count_out(members.pop(member)) and not quiet:
                 self._tell_presence(member.name, joined=False, count=self.count)
             if answer:
                 gone = Presence(room=self.name, joined=[], left=[member.name], count=self.count, re=re)
                 member.send(member.encode([gone]))
 
-    def _tell_presence(self, name: str, *, joined: bool, count: int) -> None:
+    def _tell_presence(self, name: str, *, joined: bool, count: int, without: Member | None = None) -> None:
         """Tells the members who came or went: at once in a small room, else when presence is flushed."""
         if count > SMALL_ROOM or self._untold:
             self._untold = True
@@ -434,7 +434,7 @@ class Room:
             here[name] = None
             return
         came, went = ([name], []) if joined else ([], [name])
-        self._broadcast(Presence(room=self.name, joined=came, left=went, count=count))
+        self._broadcast(Presence(room=self.name, joined=came, left=went, count=count), without)
 
     def flush_presence(self) -> None:
         """Tells the members what was gathered of who came and went. To be called once a second."""
@@ -448,9 +448,24 @@ class Room:
             self._broadcast(Presence(room=self.name, joined=came, left=went, count=self.count))
 
     def rename(self, member: Member, old: str, told: set[Member]) -> None:
-        """Tells the members, but for those who were `told`, that `member` is no longer called `old`."""
+        """Tells the members that `member` is no longer called `old`.
+
+        Args:
+            member: is in the room. It may be somebody else's by now: where that one is here already, `old`
+                has left.
+            old: what they were called.
+            told: those who know of the new name by now, and are not told again.
+        """
         with self._settled():
             self._changes += 1
+            devices = self._members[member.encode]
+            if (person := member.person) is not devices[member]:
+                self._count_out(devices[member])
+                self._count_in(person)
+                devices[member] = person
+                if self._people[person] > 1:
+                    self._tell_presence(old, joined=False, count=self.count, without=member)
+                    return
             self._went.pop(member.name, None)
             if old in self._came:
                 del self._came[old]

@@ -16,26 +16,32 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from queue import SimpleQueue
 
 from chatctl import names
+from chatctl.access import address, passwords
+from chatctl.access.address import Address
 from chatctl.access.opened import AccessBook
-from chatctl.errors import ChatError, DataError, Refused
+from chatctl.errors import DataError, Refused, StorageError
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
-from chatctl.server import permissions
+from chatctl.server import identity, permissions
 from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
+from chatctl.server.entrance import Entrance
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
+from chatctl.server.people import People
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
+from chatctl.server.tls_mode import TlsMode
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +66,7 @@ class Server:
 
     Attributes:
         address: where it listens, host and port; after `start`.
+        key: lets anyone in, where the server has just got it; else empty, for it is kept hashed.
 
     Raises:
         StorageError: the log cannot be read.
@@ -67,14 +74,19 @@ class Server:
 
     def __init__(self, config: Config, log: Log, book: AccessBook) -> None:
         self._log = log
+        self._book = book
+        people = People(book.accounts)
+        admission = Admission(config.max_clients, config.max_per_ip, config.max_new_per_ip)
+        resumption: Resumption[Session] = Resumption()
         self._shared = Shared(
             config=config,
             log=log,
             book=book,
-            hub=Hub(log, mode=permissions.modes_of(book)),
-            resumption=Resumption(),
+            hub=Hub(log, people, book.mail, mode=permissions.modes_of(book)),
+            entrance=Entrance(config, book, people, admission, resumption),
+            resumption=resumption,
             encryption=Encryption(config),
-            admission=Admission(config.max_clients, config.max_per_ip, config.max_new_per_ip),
+            admission=admission,
             doorstep=Doorstep(),
             refusals=Refusals(),
             drainer=Drainer(),
@@ -84,11 +96,13 @@ class Server:
         )
         self._stopping = self._shared.stopping
         self.address = ("", 0)
+        self.key = ""
         self._lock = threading.Lock()
         self._sessions: dict[Session, threading.Thread] = {}
         self._stop_lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._spare: int | None = None
+        self._rechecked = book.changes
         self._complained = -COMPLAIN_SECONDS
         self._acceptor = threading.Thread(target=self._accept, name="acceptor", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
@@ -100,13 +114,15 @@ class Server:
         Raises:
             DataError: the certificate cannot be used.
             ListenError: the port cannot be opened, or not without TLS.
+            StorageError: the server's key cannot be kept.
         """
         config = self._shared.config
         listener = open_listener(config.host, config.port)
         self.address = listener.getsockname()[:2]
         try:
             self._shared.encryption.start(self.address[0])
-        except ChatError:
+            self.key = self._shared.entrance.settle_key(self.address[0])
+        except BaseException:
             listener.close()
             raise
         self._listener = listener
@@ -123,6 +139,11 @@ class Server:
     def pin(self) -> str:
         """The pin of its certificate, as `tls.pin_of` returns it; empty where TLS is not offered."""
         return self._shared.encryption.pin
+
+    @property
+    def closed(self) -> bool:
+        """Whether a key, or a password, is needed to come in."""
+        return self._shared.entrance.closed
 
     def reload(self) -> None:
         """Takes the certificate there is now for new connections, or stays with the one before."""
@@ -263,6 +284,7 @@ class Server:
                 pause = COMPLAIN_SECONDS
 
     def _keep(self) -> None:
+        passwords.prepare()
         while not self._stopping.wait(CHECK_SECONDS):
             try:
                 self._check_all()
@@ -273,16 +295,28 @@ class Server:
         now = time.monotonic()
         for session in self._all_sessions():
             session.check(now)
+        try:
+            self._recheck()
+        except StorageError as error:
+            self._complain(str(error))
         self._shared.hub.flush_presence()
         self._shared.refusals.sum_up()
 
+    def _recheck(self) -> None:
+        """Looks at everybody again once it has changed who may do what."""
+        self._book.refresh()
+        changes = self._book.changes
+        if changes != self._rechecked:
+            identity.recheck_all(self._shared)
+            self._rechecked = changes
 
-def run(config: Config, started: Callable[[str, int], None]) -> None:
+
+def run(config: Config, started: Callable[[Server], None]) -> None:
     """Serves until SIGINT or SIGTERM; a second one ends the process at once. SIGHUP reloads the certificate.
 
     Args:
         config: what was set.
-        started: called once connections are accepted, with the address and the port.
+        started: called once connections are accepted.
 
     Raises:
         DataError: the history cannot be opened, or the certificate not used.
@@ -293,10 +327,14 @@ def run(config: Config, started: Callable[[str, int], None]) -> None:
         try:
             server.start()
             if not is_loopback(server.address[0]):
-                log.warning("whoever can reach this server can join: no keys yet")
-            started(*server.address)
-            while (number := caught.get()) == signal.SIGHUP:
-                server.reload()
+                if not server.closed:
+                    log.warning("whoever can reach this server can come in: no key is asked for")
+                if config.insecure and config.tls is not TlsMode.required:
+                    log.warning("others come without encryption too: whoever is in between can read along")
+            with _left_address(config.data, server):
+                started(server)
+                while (number := caught.get()) == signal.SIGHUP:
+                    server.reload()
             log.info("stopping: %s", signal.Signals(number).name)
         finally:
             server.stop()
@@ -318,6 +356,23 @@ def _opened_log(config: Config) -> Iterator[Log]:
 
     with DirectoryLock(config.data), closing(SqliteLog(config.data, config.retention)) as opened:
         yield opened
+
+
+@contextmanager
+def _left_address(data: Path | None, server: Server) -> Iterator[None]:
+    """Leaves the address with the data while the server runs, for commands that make invitations."""
+    if data is None:
+        yield
+        return
+    try:
+        address.write(data, Address(*server.address, server.pin))
+    except OSError as error:
+        log.warning("invitations will not name this server's address: %s", error)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            address.remove(data)
 
 
 @contextmanager

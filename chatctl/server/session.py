@@ -8,26 +8,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from msgspec import UNSET
-
-import chatctl
 from chatctl.access.keys import Key
 from chatctl.access.opened import AccessBook
-from chatctl.errors import FrameError, Refused
+from chatctl.errors import FrameError, NotProven, Refused, StorageError
 from chatctl.framing import Fault
 from chatctl.history.log import Log, Post
 from chatctl.messages import (
     HANDSHAKE_SECONDS,
-    LOBBY,
     MAX_AGENT,
-    MAX_BACKLOG,
-    MAX_CLIENT_FRAME,
     MAX_HANDSHAKE,
     MAX_NONCE,
-    MAX_WORDS,
-    VERSION,
     Ack,
     AskBans,
     AskHistory,
@@ -40,14 +33,16 @@ from chatctl.messages import (
     Invite,
     Join,
     Leave,
-    Limits,
     ListRooms,
+    Login,
     Members,
     Moderate,
+    Notice,
     Part,
     Ping,
     Pong,
     Redact,
+    Register,
     Rename,
     Renamed,
     Role,
@@ -57,26 +52,29 @@ from chatctl.messages import (
     SetMode,
     SetTopic,
     Tell,
-    Welcome,
     Who,
     Whois,
 )
-from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
-from chatctl.server import inviting, lookup, moderation, modes, permissions, redacting, sockets
+from chatctl.names import check_name, check_room
+from chatctl.server import identity, inviting, lookup, moderation, modes, permissions, redacting, sockets
 from chatctl.server.admission import Admission, TokenBucket
 from chatctl.server.config import Config
 from chatctl.server.dialects import alert, native
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
+from chatctl.server.entrance import MAX_ROOMS_JOINED, Entrance, Entry, check_hello
 from chatctl.server.first_bytes import Kind, kind_of
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, Outbox, wake_reader
 from chatctl.server.penalties import Offence
+from chatctl.server.people import NOBODY, Encode, Member
+from chatctl.server.postbox import Postbox
+from chatctl.server.proof import Proof
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption, Ticket
-from chatctl.server.room import POST_SIZE, Encode, Member, PostSet, Room
+from chatctl.server.room import POST_SIZE, PostSet, Room
 from chatctl.server.sealed import SealedLine
-from chatctl.text import MAX_TEXT, MAX_TOPIC, check_text, one_line
+from chatctl.text import MAX_TOPIC, check_text, one_line
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +83,10 @@ Frames = Sequence[ClientFrame | Fault]
 # An idle client costs the bytes it could be sending: a read is small until the client fills it.
 SMALL_READ = 4096
 LARGE_READ = 64 * 1024
-MAX_ROOMS_JOINED = 100
 CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
-TAKE_OVER_SECONDS = 10.0  # for the session that is replaced to end
+PATIENCE_SECONDS = 60.0  # for which a client waits for the server to check its password, at most
 TLS_REQUIRED = (
     "this server takes encrypted connections only: use a version of chatctl join that has TLS, "
     "or openssl s_client instead of nc"
@@ -106,6 +103,7 @@ class Shared:
         log: keeps what is said.
         book: who may do what.
         hub: the people and rooms.
+        entrance: lets people in.
         resumption: whose session is whose.
         admission: who may come in.
         encryption: what is offered and asked for.
@@ -121,6 +119,7 @@ class Shared:
     log: Log
     book: AccessBook
     hub: Hub
+    entrance: Entrance
     resumption: Resumption[Session]
     admission: Admission
     encryption: Encryption
@@ -143,40 +142,47 @@ class Session:
     Attributes:
         name: what the client is called; empty before ``welcome``.
         author: the name as `names.fold` makes it.
-        account: whose it is, the account's name as `names.fold` makes it; empty for those who have none.
-        grant: the key it came by; None without one.
+        person: who it is, on this device and others.
+        proof: by what it was let in.
+        ticket: by which it can come back; None before ``welcome``.
+        told_role: what it was told that it may do; None before ``welcome``.
+        proving: it is about to show who it is, and not to be judged before that is over.
+        tries: how often it gave a wrong password.
         heard: when the client was last heard, on the monotonic clock.
         at: when it came in, in milliseconds since the Unix epoch.
         agent: what it calls itself, cleaned; empty if it does not say.
-        away: what it says of being away; empty while it is not.
     """
 
     __slots__ = (
         "__weakref__",
+        "_asked",
         "_bucket",
         "_ending",
         "_outbox",
         "_pinged",
+        "_postbox",
         "_read",
         "_reader",
         "_reason",
         "_shared",
         "_sock",
         "_spoke",
-        "_ticket",
-        "account",
         "address",
         "agent",
         "at",
         "author",
-        "away",
         "encode",
-        "grant",
         "heard",
         "name",
+        "person",
+        "proof",
+        "proving",
         "rooms",
         "send",
         "started",
+        "ticket",
+        "told_role",
+        "tries",
     )
 
     def __init__(self, shared: Shared, sock: socket.socket, address: str) -> None:
@@ -184,8 +190,9 @@ class Session:
         self._sock = sock
         self._read: Callable[[int], bytes] = self._receive_bytes
         self.address = address
-        self.name = self.author = self.agent = self.away = self.account = ""
-        self.grant: Key | None = None
+        self.name = self.author = self.agent = ""
+        self.person = NOBODY
+        self.proof = Proof()
         self.at = 0
         self.rooms: dict[str, Room] = {}
         self.encode: Encode = native.encode
@@ -198,7 +205,12 @@ class Session:
         self._reason = "closed the connection"
         self.started = self.heard = self._spoke = time.monotonic()
         self._pinged = False
-        self._ticket: Ticket[Session] | None = None
+        self.ticket: Ticket[Session] | None = None
+        self.told_role: Role | None = None
+        self.proving = False
+        self.tries = 0
+        self._asked = 0.0  # when it asked for what may take the server long, on the monotonic clock
+        self._postbox: Postbox | None = None
 
     @property
     def ip(self) -> str:
@@ -206,22 +218,34 @@ class Session:
         return self.address
 
     @property
+    def account(self) -> str:
+        """The account the client proved to have, its name folded; empty without one."""
+        return self.proof.account
+
+    @property
+    def grant(self) -> Key | None:
+        """The key the client came by; None without one."""
+        return self.proof.grant
+
+    @property
     def role(self) -> Role:
         """What the client may do, as the book has it now."""
-        if self.account:
-            account = self._shared.book.accounts.get(self.account)
-            return account.role if account else "guest"
-        return self.grant.role if self.grant else "member"
+        return self.proof.role(self._shared.book)
+
+    @property
+    def away(self) -> str:
+        """What the client says of being away; empty while it is not."""
+        return self.person.away
 
     @property
     def silenced_as(self) -> tuple[str, ...]:
         """Earlier names, under which the client was muted."""
-        return self._ticket.silenced_as if self._ticket else ()
+        return self.ticket.silenced_as if self.ticket else ()
 
     @property
     def earlier_names(self) -> tuple[str, ...]:
         """The names the client had before this one, folded: the last few."""
-        return self._ticket.earlier_names if self._ticket else ()
+        return self.ticket.earlier_names if self.ticket else ()
 
     def may_enter(self, room: str) -> bool:
         """Returns whether the client may be in a room that there is, now."""
@@ -248,7 +272,7 @@ class Session:
         while frames is not None:
             self._act(frames)
             data = self._receive(size) if self._ending is None else b""
-            if len(data) == size:
+            if len(data) >= size:
                 size = LARGE_READ
             elif len(data) < SMALL_READ:
                 size = SMALL_READ
@@ -301,9 +325,8 @@ class Session:
         if encryption.context is None:
             self.encode = alert.encode
             raise Refused("tls", "asked for TLS, which is not offered here")
-        line = SealedLine(self._receive_bytes, self._outbox, encryption.context)
-        self._read = line.receive
-        data = self._until_known(line.shake_hands(data))
+        self._read = SealedLine(self._receive_bytes, self._outbox, encryption.context, data).receive
+        data = self._until_known(self._receive(SMALL_READ))
         if kind_of(data) is Kind.tls:
             raise Refused("bad-frame", "this is TLS already")
         return data
@@ -316,73 +339,60 @@ class Session:
 
     def _enter(self, frame: ClientFrame | Fault) -> bool:
         """Acts on the first frame; returns whether the client is in."""
+        self._asked = time.monotonic()
+        entrance = self._shared.entrance
         try:
-            hello, name, rooms = _check_hello(frame)
-            resumed = hello.resume is not None and self._take_over(hello.resume)
-            if not resumed:
-                self._shared.hub.claim(self, name)
+            hello, name, rooms = check_hello(frame)
+            entry = entrance.enter(self, hello, name)
         except Refused as refusal:
             number = frame.re if isinstance(frame, Fault) else frame.n
-            self._end(Error(code=refusal.code, text=str(refusal), re=number, fatal=True))
+            self._end(_error(refusal, number, fatal=True))
             return False
-        name = self.name
-        threading.current_thread().name = f"client-{name}"
-        extra = {"client": name, "address": self.address}
-        self._spoke = self.heard
-        # Most clients call themselves the same: the server has it once.
-        self.agent = sys.intern(one_line(hello.agent or "")[:MAX_AGENT])
-        agent = self.agent or "no agent"
-        came = "came back" if resumed else "came"
-        log.info("%s %s from %s (%s)", name, came, self.address, agent, extra=extra)
-        self.send_frame(self._welcome(hello, resumed=resumed))
+        self._note_coming(hello, entry)
+        self.send_frame(entrance.welcome(self, hello, entry))
         for room, after in rooms.items():
             try:
                 self._enter_room(room, after, hello.backlog, None)
             except Refused as refusal:
                 self._refuse(refusal, hello)
+        # What has changed since it was let in was not told to it, or held against it.
+        identity.recheck(self._shared, self)
+        self._open_postbox()
         return True
 
-    def _take_over(self, secret: str) -> bool:
-        """Takes the name over of the session `secret` belongs to, which ends first, if it has not.
+    def _note_coming(self, hello: Hello, entry: Entry) -> None:
+        threading.current_thread().name = f"client-{self.name}"
+        self._spoke = self.heard
+        # Most clients call themselves the same: the server has it once.
+        self.agent = sys.intern(one_line(hello.agent or "")[:MAX_AGENT])
+        came = "came back" if entry.resumed else "came"
+        agent = self.agent or "no agent"
+        extra = {"client": self.name, "address": self.address}
+        log.info("%s %s from %s (%s)", self.name, came, self.address, agent, extra=extra)
 
-        Whatever that session was still to post is posted before this one comes in, or never.
+    def is_wanted(self) -> bool:
+        """Returns whether the client still waits for what it asked for, and may."""
+        return self._ending is None and time.monotonic() - self._asked < PATIENCE_SECONDS
 
-        Returns:
-            False if the secret is not known, or somebody else has the name by now.
-        """
-        ticket = self._shared.resumption.find(secret)
-        if ticket is None:
-            return False
-        deadline = time.monotonic() + TAKE_OVER_SECONDS
-        # Of two that come with one secret, the later one replaces the other.
-        if not ticket.taking_over.acquire(timeout=TAKE_OVER_SECONDS):
-            return False
-        try:
-            if holder := ticket.holder:
-                holder.cut(Bye(code="replaced", text="you came back on another connection"))
-                self._shared.hub.wait_released(holder, deadline - time.monotonic())
-            self._shared.hub.claim(self, ticket.name)
-            self._ticket = ticket
-            ticket.holder = self
-        except Refused:
-            return False
-        finally:
-            ticket.taking_over.release()
-        return True
+    # Mail
 
-    def _welcome(self, hello: Hello, *, resumed: bool) -> Welcome:
-        config = self._shared.config
-        secret, self._ticket = self._shared.resumption.issue(self, self.name, self._ticket)
-        return Welcome(
-            v=VERSION,
-            name=self.name,
-            server=f"chatctl/{chatctl.__version__}",
-            session=secret,
-            limits=_limits(config),
-            resumed=resumed,
-            motd=config.motd[:MAX_WORDS] or None,
-            re=hello.n,
-        )
+    def _open_postbox(self) -> None:
+        """Sends what was kept for the client's account, and from now on what comes to be."""
+        if self.account and self._postbox is None:
+            mail = self._shared.book.mail
+            self._postbox = Postbox(mail, self.account, lambda frames: self.send(self.encode(frames)))
+            self._fetch_mail(self.caught_up)
+
+    def fetch_mail(self) -> None:
+        """Sends what is kept for the client's account and was not sent, from any thread, without waiting."""
+        self._fetch_mail(None)
+
+    def _fetch_mail(self, caught_up: Callable[[], bool] | None) -> None:
+        if self._postbox:
+            try:
+                self._postbox.deliver(caught_up)
+            except StorageError as error:
+                log.warning("%s does not get what is kept for them: %s", self.name, error)
 
     # Acting on frames
 
@@ -431,7 +441,7 @@ class Session:
         fatal = isinstance(error, FrameError)
         # What makes a frame fatal here is its nonce, which cannot be sent back.
         nonce = None if fatal else getattr(frame, "nonce", None)
-        self._complain(Error(code=error.code, text=str(error), re=frame.n, nonce=nonce, fatal=fatal))
+        self._complain(_error(error, frame.n, nonce=nonce, fatal=fatal))
 
     def _complain(self, error: Error) -> None:
         """Sends an error; a fatal one is the last frame the client gets."""
@@ -495,10 +505,12 @@ class Session:
             _check_nonce(frame.nonce)
         check_text(frame.text)
         permissions.demand_voice(self._shared.book, self)
-        at = self._shared.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
+        at, kept = self._shared.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
         self._spoke = self.heard
         if frame.nonce is not None:
             self.send_frame(Ack(nonce=frame.nonce, at=at, re=frame.n))
+        if kept:
+            self.send_frame(Notice(f"{one_line(frame.to)} is not here, and gets it on coming back"))
 
     def _join(self, frame: Join) -> None:
         name = check_room(frame.room)
@@ -527,15 +539,29 @@ class Session:
         name = check_name(frame.name)
         permissions.demand_voice(self._shared.book, self)
         permissions.demand_name(self._shared.book, name)
-        self._shared.hub.claim(self, name)
+        self._shared.hub.people.rename(self, name)
+        self.tell_name(old, frame.n)
+
+    def tell_name(self, old: str, re: int | None = None) -> None:
+        """Tells the client, and whoever is in a room with it, that it is no longer called `old`."""
         log.info("%s is now %s", old, self.name, extra={"client": self.name, "address": self.address})
         threading.current_thread().name = f"client-{self.name}"
-        if self._ticket:
-            self._ticket.rename(self.name)
+        if self.ticket:
+            self.ticket.rename(self.name, muted=self._shared.book.bans.find("mute", old, "") is not None)
         told: set[Member] = set()
         for room in list(self.rooms.values()):
             room.rename(self, old, told)
-        self.send_frame(Renamed(old, self.name, frame.n))
+        self.send_frame(Renamed(old, self.name, re))
+
+    def _register(self, frame: Register) -> None:
+        self._asked = time.monotonic()
+        identity.register(self._shared, self, frame)
+        self._open_postbox()
+
+    def _log_in(self, frame: Login) -> None:
+        self._asked = time.monotonic()
+        identity.log_in(self._shared, self, frame)
+        self._open_postbox()
 
     def _topic(self, frame: SetTopic) -> None:
         room = self._joined(frame.room)
@@ -554,8 +580,11 @@ class Session:
     def _away(self, frame: SetAway) -> None:
         if frame.text:
             check_text(frame.text, MAX_TOPIC)
-        self.away = frame.text
+        self.person.away = frame.text
         self.send_frame(Away(self.name, frame.text, frame.n))
+        for device in self.person.devices:
+            if device is not self:
+                device.send(device.encode([Away(self.name, frame.text)]))
 
     def _whois(self, frame: Whois) -> None:
         self.send_frame(self._shared.hub.whois(frame, self._may_read))
@@ -595,7 +624,10 @@ class Session:
         self.send_frame(Pong(re=frame.n))
 
     def _pong(self, frame: Pong) -> None:
-        """Needs no answer: that the client was heard is noted where it is read."""
+        """Notes that mail has arrived; that the client was heard is noted where it is read."""
+        if self._postbox and frame.re is not None:
+            with suppress(StorageError):  # It comes once more.
+                self._postbox.confirm(frame.re)
 
     def _hello_again(self, frame: Hello) -> None:
         self._end(Error(code="bad-frame", text="you are in already", re=frame.n, fatal=True))
@@ -616,8 +648,8 @@ class Session:
 
     def expel(self, ending: Bye) -> None:
         """Ends the session as `cut` does; nobody comes back to it."""
-        if self._ticket:
-            self._shared.resumption.revoke(self._ticket)
+        if self.ticket:
+            self._shared.resumption.revoke(self.ticket)
         self.cut(ending)
 
     def _end(self, ending: Error | Bye) -> None:
@@ -650,7 +682,8 @@ class Session:
         config = self._shared.config
         silent = now - self.heard
         if not self.name:
-            if now - self.started > HANDSHAKE_SECONDS:
+            # Who has said all there is to say waits for the server, which is what takes its time.
+            if not self._asked and now - self.started > HANDSHAKE_SECONDS:
                 text = f"no hello within {HANDSHAKE_SECONDS:.0f} seconds"
                 self.cut(Error(code="timeout", text=text, fatal=True))
         elif silent > config.drop_after:
@@ -673,9 +706,9 @@ class Session:
         try:
             self._leave_rooms()
         finally:
-            self._shared.hub.release(self)
-            if self._ticket:
-                self._shared.resumption.retire(self, name, self._ticket)
+            self._shared.hub.people.release(self)
+            if self.ticket:
+                self._shared.resumption.retire(self, name, self.ticket)
 
     def _close(self) -> None:
         name = self.name
@@ -716,6 +749,8 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     Redact: Session._redact,
     Invite: Session._invite,
     Ping: Session._ping,
+    Register: Session._register,
+    Login: Session._log_in,
     Pong: Session._pong,
     Leave: Session._bye,
 }
@@ -729,20 +764,6 @@ _OFFENCES = {
 }
 
 
-def _check_hello(frame: ClientFrame | Fault) -> tuple[Hello, str, dict[str, int | None]]:
-    """Returns the hello that the first frame must be, the name and the rooms it asks for."""
-    if isinstance(frame, Fault):
-        raise Refused(frame.code, frame.text)
-    if not isinstance(frame, Hello):
-        raise Refused("bad-frame", "the first frame must be a hello")
-    if frame.v != VERSION:
-        raise Refused("unsupported-version", f"this server speaks version {VERSION}")
-    wanted = {LOBBY: None} if frame.rooms is UNSET else frame.rooms
-    if len(wanted) > MAX_ROOMS_JOINED:
-        raise Refused("forbidden", f"at most {MAX_ROOMS_JOINED} rooms at once")
-    return frame, check_name(frame.name), {check_room(room): after for room, after in wanted.items()}
-
-
 def _check_nonce(nonce: str) -> None:
     try:
         size = len(nonce.encode())
@@ -752,17 +773,8 @@ def _check_nonce(nonce: str) -> None:
         raise FrameError(f"a nonce has at most {MAX_NONCE} bytes")
 
 
-def _limits(config: Config) -> Limits:
-    return Limits(
-        frame=MAX_CLIENT_FRAME,
-        text=MAX_TEXT,
-        topic=MAX_TOPIC,
-        name=MAX_NAME,
-        room=MAX_ROOM,
-        nonce=MAX_NONCE,
-        backlog=MAX_BACKLOG,
-        rooms=MAX_ROOMS_JOINED,
-        outbox=config.outbox,
-        rate=config.rate,
-        burst=config.burst,
-    )
+def _error(
+    error: Refused | FrameError, re: int | None, *, nonce: str | None = None, fatal: bool = False
+) -> Error:
+    wants = error.wants if isinstance(error, NotProven) else None
+    return Error(code=error.code, text=str(error), re=re, nonce=nonce, fatal=fatal, wants=wants)

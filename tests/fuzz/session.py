@@ -15,8 +15,10 @@ from chatctl.server.admission import Admission
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
+from chatctl.server.entrance import Entrance
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer
+from chatctl.server.people import People
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import Session, Shared
@@ -48,13 +50,18 @@ def _drainer() -> Drainer:
 def _shared(tls: TlsMode) -> Shared:
     log = MemoryLog()
     config = Config(rate=0, tls=tls, insecure=tls is TlsMode.off)
+    book = AccessBook(None)
+    people = People(book.accounts)
+    admission = Admission(0, 0)
+    resumption: Resumption[Session] = Resumption()
     return Shared(
         config=config,
         log=log,
-        book=AccessBook(None),
-        hub=Hub(log),
-        resumption=Resumption(),
-        admission=Admission(0, 0),
+        book=book,
+        hub=Hub(log, people, book.mail),
+        entrance=Entrance(config, book, people, admission, resumption),
+        resumption=resumption,
+        admission=admission,
         encryption=_encryption(config),
         doorstep=Doorstep(),
         refusals=Refusals(),
