@@ -40,6 +40,8 @@ LAYERS: dict[str, list[str]] = {
     **{module: [*WIRE, *FORMATS] for module in FORMATS},
     "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
     "server.access": WIRE,
+    "server.first_bytes": [],
+    "server.tls_mode": [],
     "server.dialects": STORE,
     "server.room": STORE,
     "server.hub": [*STORE, "server.room"],
@@ -67,6 +69,7 @@ NO_IMPORTS: dict[str, set[str]] = {
         WORLD,
     ),
     **dict.fromkeys(["client.display.emoji", "client.display.codes"], WORLD),
+    **dict.fromkeys(["server.first_bytes", "server.tls_mode"], WORLD),
     **dict.fromkeys(
         ["client.lines", "client.since", "client.settings.known", "client.settings.lines"], WORLD
     ),
