@@ -32,7 +32,6 @@ class SealedLine:
     def __init__(self, drainer: Drainer, context: ssl.SSLContext, limit: int) -> None:
         self.ours, self.client = socket.socketpair()
         self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
-        self.ours.settimeout(SECONDS)
         self.client.settimeout(SECONDS)
         self.overflows = 0
         self.outbox = Outbox(self.ours, drainer, limit, self._overflowed)
