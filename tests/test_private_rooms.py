@@ -243,6 +243,23 @@ def test_who_comes_back_does_not_come_into_a_room_that_was_closed_to_them(house:
     assert only(frames, "msg") == only(frames, "room") == []
 
 
+def test_a_key_that_no_longer_opens_a_room_does_not_on_coming_back(house: House) -> None:
+    room, ann = make_room(house, **SECRET)
+    ann.send("invite", room=room)
+    name = fresh("eve")
+    with house.server.raw() as eve:
+        welcome = eve.hello(name, key=ann.expect("invited")["key"], rooms={room: None})
+        eve.expect("room", room=room)
+    ann.settle()
+    done(ann, "disallow", name, room=room)
+    for keys in ({"resume": welcome["session"]}, {"key": welcome["key"]}):
+        with house.server.raw() as again:
+            again.send("hello", v=1, name=name, rooms={room: 0}, **keys)
+            frames = again.settle()
+        assert [frame["t"] for frame in frames] == ["welcome", "error"]
+        assert frames[1]["code"] == "forbidden"
+
+
 def test_a_moderator_who_is_none_any_more_leaves(house: House) -> None:
     room, _ = make_room(house, **PRIVATE)
     _, boss = house.staff("owner")
