@@ -250,7 +250,9 @@ def test_a_key_that_no_longer_opens_a_room_does_not_on_coming_back(house: House)
     with house.server.raw() as eve:
         welcome = eve.hello(name, key=ann.expect("invited")["key"], rooms={room: None})
         eve.expect("room", room=room)
-    ann.settle()
+    ann.expect("presence", joined=[name])
+    ann.expect("presence", left=[name])
+    wait_for(lambda: f"{name} left" in house.server.log, "their session has ended")
     done(ann, "disallow", name, room=room)
     for keys in ({"resume": welcome["session"]}, {"key": welcome["key"]}):
         with house.server.raw() as again:
