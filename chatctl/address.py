@@ -4,6 +4,7 @@ from __future__ import annotations
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 12345
+SCHEME = "chat://"
 
 
 def split_address(address: str, port: int) -> tuple[str, int]:
@@ -28,6 +29,11 @@ def split_address(address: str, port: int) -> tuple[str, int]:
         shown = one_line(address.partition("#")[0])
         raise ValueError(f"{shown} is not HOST or HOST:PORT, with a port from 1 to 65535")
     return found[1] or found[2], int(found[3] or port)
+
+
+def is_link(address: str) -> bool:
+    """Whether this is a link, see `chatctl.invite`, and no address."""
+    return address.startswith(SCHEME)
 
 
 def join_address(host: str, port: int) -> str:

@@ -93,9 +93,11 @@ class ConnectionFailed(ChatError):
 
     Attributes:
         refused: the server itself said no, or would: to try again as before is of no use, or not now.
+        wants: what it lets nobody in without, ``key`` or ``password``, if it said so.
     """
 
     exit_code = 3
+    wants: str | None = None
 
     def __init__(self, text: str, *, code: str | None = None, refused: bool = False) -> None:
         super().__init__(text, code=code)

@@ -14,13 +14,12 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from msgspec import Struct
 
-from chatctl.address import DEFAULT_PORT, join_address
+from chatctl.address import DEFAULT_PORT, SCHEME, join_address
 from chatctl.errors import ChatError, Refused
 from chatctl.messages import LOBBY
 from chatctl.names import check_room
 from chatctl.text import one_line
 
-SCHEME = "chat://"
 MAX_LINK = 1_000  # characters
 MAX_KEY = 1_024  # bytes
 _PIN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)

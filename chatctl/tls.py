@@ -42,7 +42,7 @@ class Channel:
         self._shake_hands()
         return self._outgoing.read()
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes:
         """Takes what the peer sent; returns what that says, which may be nothing yet.
 
         `pending` may have something to send afterwards, also where this raises: an alert.
@@ -50,6 +50,13 @@ class Channel:
         Raises:
             ssl.SSLError: it is not what it should be; the connection cannot go on.
         """
+        if len(data) <= PIECE:
+            return self._feed(data)
+        view = memoryview(data)
+        return b"".join([self._feed(view[start : start + PIECE]) for start in range(0, len(view), PIECE)])
+
+    def _feed(self, data: bytes | memoryview) -> bytes:
+        # A piece at a time, as in `seal`: a MemoryBIO keeps for ever the room it once needed.
         self._incoming.write(data)
         if not self.ready:
             self._shake_hands()
@@ -75,10 +82,15 @@ class Channel:
 
     def seal(self, data: bytes | memoryview) -> bytes:
         """Returns what is to be sent to say `data`, with what was pending before it. The channel is ready."""
+        if len(data) <= PIECE:
+            self._tls.write(data)
+            return self._outgoing.read()
         view = memoryview(data)
+        parts: list[bytes] = []
         while view:
             view = view[self._tls.write(view[:PIECE]) :]
-        return self._outgoing.read()
+            parts.append(self._outgoing.read())
+        return b"".join(parts)
 
     def pending(self) -> bytes:
         """Returns what is to be sent besides: parts of the handshake, alerts, answers to key updates."""

@@ -217,13 +217,22 @@ def test_a_plain_client_at_a_server_that_speaks_only_tls() -> None:
         assert "is not a chatctl server" in str(failure(server, Trust("auto")))
 
 
+def test_a_server_that_knows_what_tls_is_and_does_without() -> None:
+    with Hostile(lambda sock: sock.sendall(b"\x15\x03\x01\x00\x02\x02\x28")) as server:
+        text = str(failure(server, Trust("on")))
+    assert "do not agree on TLS" in text
+    assert f"perhaps it speaks none; {INSECURE}" in text
+
+
 def test_a_server_of_old_tls_is_refused() -> None:
     def act(sock: socket.socket) -> None:
         sock.sendall(b"\x16\x03\x01\x00\x2a\x02\x00\x00\x26\x03\x01" + bytes(32) + b"\x00\xc0\x13\x00")
         gone(sock)
 
     with Hostile(act) as server:
-        assert "do not agree on TLS" in str(failure(server, Trust("on")))
+        text = str(failure(server, Trust("on")))
+    assert "do not agree on TLS (unsupported protocol)" in text
+    assert INSECURE not in text
 
 
 def test_what_a_certificate_says_of_itself_is_not_shown() -> None:
@@ -317,7 +326,7 @@ class _Asked(Channel):
     def __init__(self) -> None:
         self.ended = False
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes:
         return b""
 
     def pending(self) -> bytes:

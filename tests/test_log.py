@@ -82,7 +82,7 @@ def ids(messages: list[Msg]) -> list[int]:
 
 
 def tidy(log: Log) -> None:
-    while log.tidy() < IDLE_SECONDS:
+    while log.tidy() != IDLE_SECONDS:  # which it also exceeds, where a step took long
         pass
 
 
@@ -427,9 +427,10 @@ def test_a_gap_is_found_as_it_is(gap: bytes, rows: list[tuple[int, int]]) -> Non
     found = find_gap(page_of(cells, gap))
     assert (found is None) == (not gap.strip(b"\0"))
     if found:
-        shortest, rowid = min((size, rowid) for rowid, size in rows)
+        shortest, rowid = min((size, rowid) for rowid, size in (rows[:-1] or rows))
         free = 4096 - 8 - 2 * len(cells) - sum(map(len, cells))
         assert found == Gap(rowid, 2, min(free - 4, 4061 - shortest - 3))
+        # The last one stands first, and grows only where there is no other one.
 
 
 @pytest.mark.parametrize("page", [bytes(4096), b"\x0d" + bytes(4095), b"\x05\0\0\0\1" + b"x" * 4091])
@@ -672,6 +673,23 @@ def test_a_full_disk_can_still_forget(tmp_path: Path, clock: Clock) -> None:
         wait_for(lambda: log.tidy() == IDLE_SECONDS, "everything is forgotten")
         assert log.bounds("lobby") == (last + 1, last)
         assert ids(log.append("lobby", [post()])) == [last + 1]
+
+
+def test_a_full_disk_can_still_redact(tmp_path: Path, clock: Clock) -> None:
+    with closing(reopen(tmp_path, clock)) as log:
+        log.append("lobby", [post(f"{word(number)} is said") for number in range(1, 1_001)])
+        tidy(log)
+        pages = log._connection.execute("PRAGMA page_count").fetchone()[0]
+        log._connection.execute(f"PRAGMA max_page_count = {pages}")
+        gone = list(range(100, 300))
+        for id_ in gone:
+            assert log.redact("lobby", id_)
+        for _ in range(20):  # There may be no place to merge the index.
+            log.tidy()
+        assert ids(log.search("said", ["lobby"], 1_000)) == [*range(1_000, 299, -1), *range(99, 0, -1)]
+        log._connection.execute("PRAGMA max_page_count = 1000000")
+        tidy(log)
+        assert left_in_files(tmp_path, [word(id_) for id_ in gone]) == []
 
 
 def test_a_search_on_a_full_disk_finds_what_was_indexed_before(tmp_path: Path, clock: Clock) -> None:

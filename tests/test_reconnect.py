@@ -144,9 +144,13 @@ class Line:
         self._sock.sendall(json.dumps({"t": t} | keys).encode() + b"\n")
 
     def receive(self, t: str) -> dict[str, Any]:
+        frame = self.receive_any()
+        assert frame["t"] == t, frame
+        return frame
+
+    def receive_any(self) -> dict[str, Any]:
         frame = json.loads(self._file.readline())
         assert isinstance(frame, dict)
-        assert frame["t"] == t, frame
         return frame
 
     def welcome(self, session: str, name: str = "ann") -> dict[str, Any]:

@@ -33,14 +33,12 @@ def server() -> Iterator[RunningServer]:
 def pair(server: RunningServer, request: pytest.FixtureRequest) -> Iterator[tuple[RawClient, RawClient, str]]:
     """Two clients alone in a room of their own."""
     room = "r" + str(abs(hash(request.node.name)))
-    with (
-        server.client(f"a{room}", rooms={room: None}) as ann,
-        server.client(f"b{room}", rooms={room: None}) as bob,
-    ):
-        ann.expect("presence")
+    with server.client(f"a{room}", rooms={room: None}) as ann:
         ann.settle()
-        bob.settle()
-        yield ann, bob, room
+        with server.client(f"b{room}", rooms={room: None}) as bob:
+            ann.expect("presence")
+            bob.settle()
+            yield ann, bob, room
 
 
 def test_welcome_tells_name_limits_and_message_of_the_day(server: RunningServer) -> None:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "chatctl"
 
 BASE = ["errors"]
 WORDS = [*BASE, "address", "messages", "names", "text"]
-WIRE = [*WORDS, "framing", "commands", "invite"]
+WIRE = [*WORDS, "framing", "commands", "invite", "access.roles"]
 STORE = [*WIRE, "history", "access", "server.admission"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
@@ -32,7 +32,8 @@ LAYERS: dict[str, list[str]] = {
     "text": BASE,
     "address": ["text"],
     "framing": WORDS,
-    "commands": WORDS,
+    "commands": [*WORDS, "access.roles"],
+    "access.roles": WORDS,
     "invite": WORDS,
     "reached": WIRE,
     "qr": [],

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_the_authorities_may_vouch_for_another_key(known: KnownHosts) -> None:
         assert known.find(*server.address) == (OURS.pin, 2)
 
 
-@pytest.mark.parametrize("broken", ["", "SHA256:", "SHA256:\x1b[2J", "MD5:x y", OURS.pin[:-1]])
+@pytest.mark.parametrize("broken", ["", "SHA256:", "SHA256:\x1b[2J", "MD5:x y", "SHA256:" + "x" * 42])
 def test_a_damaged_line_is_no_reason_to_trust(known: KnownHosts, broken: str) -> None:
     with TlsServer(OURS, let_in()) as server:
         known.path.parent.mkdir()
@@ -136,12 +137,12 @@ def test_a_damaged_line_is_no_reason_to_trust(known: KnownHosts, broken: str) ->
     assert text.isprintable()
 
 
-@pytest.mark.parametrize("pin", [None, OURS.pin])
-def test_known_hosts_that_cannot_be_read(known: KnownHosts, pin: str | None) -> None:
+@pytest.mark.parametrize("pinned", [False, True])
+def test_known_hosts_that_cannot_be_read(known: KnownHosts, pinned: bool) -> None:
     known.path.mkdir(parents=True)
-    trust = Trust("on", pin=pin, known_hosts=known)
+    trust = Trust("on", pin=OURS.pin if pinned else None, known_hosts=known)
     with TlsServer(OURS, let_in()) as server:
-        if pin is None:
+        if not pinned:
             assert f"cannot read {known}: Is a directory" in refusal(server, trust)
         else:
             connect(server, trust).close()
@@ -240,6 +241,23 @@ def test_a_client_does_not_come_back_to_somebody_else(known: KnownHosts) -> None
     ):
         until(ann, Reconnected)
     assert (caught.value.code, len(server.hellos)) == ("untrusted", 1)
+
+
+def test_a_client_that_had_tls_never_does_without(known: KnownHosts) -> None:
+    def swap(sock: socket.socket) -> None:
+        server.certificate = None
+        go(sock)
+
+    def complain(sock: socket.socket) -> None:
+        sock.sendall(line("error", code="bad-frame", text="not a JSON object", fatal=True))
+
+    with (
+        TlsServer(OURS, swap, complain) as server,
+        connect(server, Trust(known_hosts=known), reconnect=True) as ann,
+    ):
+        lost = [event.text for event in islice(ann.events(), 2) if isinstance(event, Disconnected)]
+        assert "speaks no TLS" in lost[-1]
+    assert (server.plain, len(server.hellos)) == (1, 1)
 
 
 def test_tls_that_is_wanted_later_is_told_in_the_conversation(known: KnownHosts) -> None:

@@ -78,6 +78,7 @@ class TlsServer:
         self.address: tuple[str, int] = self._listener.getsockname()
         self.hellos: list[dict[str, Any]] = []
         self.connections = 0
+        self.plain = 0  # of them, though there is a certificate
         self.refusals: list[str] = []
         self.failures: list[Exception] = []
         self._sock: socket.socket | None = None
@@ -115,6 +116,9 @@ class TlsServer:
         sock.settimeout(SECONDS)
         with sock:
             if self.certificate is not None:
+                if sock.recv(1, socket.MSG_PEEK) == b"{":
+                    self._send_away(sock)
+                    return
                 try:
                     sock = self.certificate.context().wrap_socket(sock, server_side=True)
                     # Under TLS 1.3 the client refuses when this side has done its part.
@@ -126,6 +130,12 @@ class TlsServer:
                 hello = sock.recv(65536)
             with sock:
                 self._greet(sock, hello)
+
+    def _send_away(self, sock: socket.socket) -> None:
+        """Tells one who speaks no TLS to come again."""
+        sock.recv(65536)
+        self.plain += 1
+        sock.sendall(line("error", code="tls-required", text="this server speaks TLS only", fatal=True))
 
     def _greet(self, sock: socket.socket, hello: bytes) -> None:
         if not hello:
@@ -197,9 +207,9 @@ def _answer(frame: dict[str, Any]) -> bytes:
     return b""
 
 
-def refuse(code: str, text: str) -> Act:
+def refuse(code: str, text: str, **keys: Any) -> Act:
     """Returns what refuses a client."""
-    return lambda sock: sock.sendall(line("error", code=code, text=text, fatal=True))
+    return lambda sock: sock.sendall(line("error", code=code, text=text, fatal=True, **keys))
 
 
 def gone(sock: socket.socket) -> None:

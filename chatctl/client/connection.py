@@ -39,6 +39,7 @@ from chatctl.messages import (
     DEFAULT_BACKLOG,
     DEFAULT_PAGE,
     LOBBY,
+    Account,
     Ack,
     AskHistory,
     ClientFrame,
@@ -50,6 +51,7 @@ from chatctl.messages import (
     Join,
     Kind,
     Leave,
+    Login,
     Msg,
     Notice,
     Part,
@@ -193,6 +195,11 @@ class ChatClient:
         if self.welcome.key is not None:
             self._hello = structs.replace(self._hello, key=self.welcome.key)
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and port by which the server is reached."""
+        return self._host, self._port
+
     # Saying
 
     def say(self, text: str, room: str = LOBBY, kind: Kind = "text", *, timeout: float | None = None) -> Ack:
@@ -269,7 +276,7 @@ class ChatClient:
             Refused: the frame can never be accepted, or too much is waiting to be sent; it is not sent.
             ConnectionFailed: the connection is over.
         """
-        if isinstance(frame, Join | Rename) and frame.n is None:
+        if isinstance(frame, Join | Rename | Login) and frame.n is None:
             frame = structs.replace(frame, n=next(self._numbers))
         item = make_item(frame)
         with self._changed:
@@ -526,10 +533,12 @@ class ChatClient:
                 self._seen.enter(frame)
             case Renamed(name=self.name):
                 self.name = _own_name(frame.to)
+            case Account():
+                self.name = _own_name(frame.name)
             case Told() | Topic() if len(frame.text) > MAX_TEXT:
                 raise _too_long(frame.text)
         item = self._outgoing.find(getattr(frame, "re", None))
-        if item and isinstance(item.frame, Join | Rename):
+        if item and isinstance(item.frame, Join | Rename | Login):
             self._settle(item, frame)
         self._tell(frame)
 

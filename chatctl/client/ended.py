@@ -13,7 +13,14 @@ class LineEnded(ConnectionFailed):
     """
 
     def __init__(
-        self, text: str, *, code: str = "internal", retry: float | None = None, refused: bool = False
+        self,
+        text: str,
+        *,
+        code: str = "internal",
+        retry: float | None = None,
+        refused: bool = False,
+        wants: str | None = None,
     ) -> None:
         super().__init__(text, code=code, refused=refused)
         self.retry = retry
+        self.wants = wants

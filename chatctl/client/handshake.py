@@ -27,6 +27,8 @@ READ_BYTES = 64 * 1024
 NO_PLACE = {"server-full", "too-many-connections", "rate-limited"}
 RECORDS = b"\x15\x16"  # with which the answer to a handshake begins: an alert, or the handshake itself
 
+HANDSHAKE_FAILURE = "alert handshake failure"
+
 
 class Secured(NamedTuple):
     """A connection with the server at its end, and what it has said already."""
@@ -118,7 +120,7 @@ class Handshake:
         except (TimeoutError, ssl.SSLCertVerificationError):
             raise
         except ssl.SSLError as error:
-            raise LineEnded(f"{self._where} and this client do not agree on TLS: {reason(error)}") from None
+            raise self._disagreed(reason(error)) from None
         except OSError as error:
             raise self._ended(error.strerror or str(error)) from None
         except ValueError:
@@ -148,6 +150,11 @@ class Handshake:
                 words = one_line(text[:MAX_REASON])
                 return LineEnded(f"{self._where} says, not encrypted: {words}", code=code, refused=True)
         return LineEnded(f"{self._where} speaks no TLS: {self._trust.way_out}")
+
+    def _disagreed(self, why: str) -> LineEnded:
+        # It is also what a server says that knows what TLS is, and does without.
+        hint = f": perhaps it speaks none; {self._trust.way_out}" if why.endswith(HANDSHAKE_FAILURE) else ""
+        return LineEnded(f"{self._where} and this client do not agree on TLS ({why}){hint}")
 
     def _ended(self, how: str) -> LineEnded:
         text = f"{self._where} did not shake hands, {how}: perhaps it speaks no TLS; {self._trust.way_out}"

@@ -122,7 +122,7 @@ class Link:
                 return frame
             case Error():
                 text = f"{self._where} says: {_words(frame.text)}"
-                raise LineEnded(text, code=frame.code, refused=True)
+                raise LineEnded(text, code=frame.code, refused=True, wants=frame.wants)
             case Bye():
                 text = f"{self._where} says: {_words(frame.text)}"
                 raise LineEnded(text, code=frame.code, retry=frame.retry, refused=True)

@@ -179,6 +179,8 @@ class Transport:
             LineEnded: nothing more comes.
         """
         sock = self._opened()
+        if self._channel is not None and self._channel.ended:
+            raise LineEnded(GONE)
         try:
             _wait(sock, seconds, to_send=self.is_stuck)
             if self.is_stuck:
@@ -201,8 +203,6 @@ class Transport:
                 said = channel.feed(data)
             finally:
                 self._answer(channel.pending())
-        if channel.ended and not said:
-            raise LineEnded(GONE)
         return said
 
     def _answer(self, data: bytes) -> None:
@@ -217,7 +217,8 @@ class Transport:
         """Sends whole frames; where the line is gone nothing happens, and whoever receives finds out."""
         with self._sending:
             try:
-                self._unsent += data if self._channel is None else self._channel.seal(data)
+                if data:
+                    self._unsent += data if self._channel is None else self._channel.seal(data)
             except OSError:
                 return  # TLS has ended.
             self._push()

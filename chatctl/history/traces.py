@@ -20,6 +20,7 @@ The caller holds a lock.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -30,10 +31,13 @@ from msgspec import Struct
 from chatctl.history.database import empty_write_ahead_log
 
 MERGED_PAGES = 16  # of the index, that one step writes
-SCANNED_PAGES = 256  # that one step looks at
+SCANNED_PAGES = 64  # that one step looks at
 LEAF = 13  # the first byte of a page with rows of a table
+MOST_ROWS = 180  # of a page that may hold words; with more of them it holds numbers
 LEAST_GAP = 8  # bytes that could tell something
 SPARE = 4  # bytes that a row may grow by besides its text: the lengths are of variable length
+
+_POINTERS = re.compile(rb"(?:[\0-\x0f].)*", re.DOTALL)  # no letter can stand where their first bytes are
 
 _NOTE = "INSERT INTO traces DEFAULT VALUES"
 _NEWEST = "SELECT max(number) FROM traces"
@@ -52,7 +56,6 @@ _TABLES = {
     2: [
         ("SELECT batch FROM journal WHERE number = ?", "UPDATE journal SET batch = ? WHERE number = ?"),
         ("SELECT block FROM words_data WHERE id = ?", "UPDATE words_data SET block = ? WHERE id = ?"),
-        ("SELECT sz FROM words_docsize WHERE id = ?", "UPDATE words_docsize SET sz = ? WHERE id = ?"),
     ],
 }
 
@@ -196,14 +199,33 @@ def find_gap(page: bytes) -> Gap | None:
     """Returns the gap of a page of a database, if the page has rows, and its gap has something."""
     count, start = int.from_bytes(page[3:5]), int.from_bytes(page[5:7])
     end = 8 + 2 * count
-    if page[0] != LEAF or not count or start - end < LEAST_GAP or not page[end:start].strip(b"\0"):
+    if page[0] != LEAF or not 0 < count <= MOST_ROWS or not _has_something(page, end, start):
         return None
     # The longest row that stands in a page as a whole; of a longer one only a part does.
     longest = len(page) - 35
-    cells = (_cell(page, int.from_bytes(page[place : place + 2])) for place in range(8, end, 2))
-    local, rowid, columns = min(cells)
-    size = min(start - end - SPARE, longest - local)
+    places = [int.from_bytes(page[place : place + 2]) for place in range(8, end, 2)]
+    # Where another row than the first one grows, SQLite has to move all of them, and clears the gap wholly.
+    local, rowid, columns = min(_cell(page, place) for place in places if place != start or count == 1)
+    # Only if it takes all that is free, it finds no other place.
+    size = min(start - end + _free_between(page) - SPARE, longest - local)
     return Gap(rowid, columns, size) if size > 0 else None
+
+
+def _free_between(page: bytes) -> int:
+    """Returns how many bytes are free between the cells of a page."""
+    free, place = page[7], int.from_bytes(page[1:3])
+    while place:
+        free += int.from_bytes(page[place + 2 : place + 4])
+        following = int.from_bytes(page[place : place + 2])
+        place = following if following > place else 0  # They stand in order, where a page is whole.
+    return free
+
+
+def _has_something(page: bytes, start: int, end: int) -> bool:
+    """Returns whether there is something in a gap besides pointers to cells that were there."""
+    pointers = _POINTERS.match(page, start, end)
+    first = max(pointers.end() if pointers else start, start + LEAST_GAP)
+    return bool(page[first:end].strip(b"\0"))
 
 
 def _cell(page: bytes, start: int) -> tuple[int, int, int]:

@@ -20,9 +20,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chatctl.errors import DataError
@@ -45,15 +53,11 @@ class Certificate:
     Attributes:
         chain: in PEM, the server's own certificate first.
         key: in PEM.
-        source: what to call it when something is wrong with it.
-        key_source: the same for the key.
         pin: as `tls.pin_of` returns it.
     """
 
     chain: bytes
     key: bytes
-    source: str
-    key_source: str
     pin: str
 
 
@@ -61,18 +65,35 @@ def read(chain: Path, key: Path) -> Certificate:
     """Returns a certificate that was given as files; warns if it has expired.
 
     Raises:
-        DataError: there is none, or it cannot be read.
+        DataError: there is none, it cannot be read, or the key does not fit.
     """
-    data = _read_file(chain, "certificate")
+    chain_data, key_data = _read_file(chain, "certificate"), _read_file(key, "key")
     try:
-        first = x509.load_pem_x509_certificates(data)[0]
+        first = x509.load_pem_x509_certificates(chain_data)[0]
         pin = pin_of(first.public_bytes(Encoding.DER))
-        ended = first.not_valid_after_utc
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise DataError(f"there is no certificate in {chain}, or a broken one: it must be in PEM") from None
-    if ended < datetime.now(UTC):
-        log.warning("the certificate in %s expired on %s", chain, f"{ended:%Y-%m-%d}")
-    return Certificate(data, _read_file(key, "key"), str(chain), str(key), pin)
+    if _public(_load_key(key_data, key).public_key()) != _public(first.public_key()):
+        raise DataError(f"the key in {key} does not fit the certificate in {chain}")
+    if first.not_valid_after_utc < datetime.now(UTC):
+        log.warning("the certificate in %s expired on %s", chain, f"{first.not_valid_after_utc:%Y-%m-%d}")
+    return Certificate(chain_data, key_data, pin)
+
+
+def _load_key(data: bytes, path: Path) -> PrivateKeyTypes:
+    try:
+        return load_pem_private_key(data, None)
+    except TypeError:
+        raise DataError(
+            f"the key in {path} is encrypted, and nobody is asked for its password: "
+            "openssl pkey writes it without one"
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise DataError(f"there is no key in {path}, or a broken one: it must be in PEM") from None
+
+
+def _public(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _read_file(path: Path, what: str) -> bytes:
@@ -151,8 +172,6 @@ def fresh(address: str) -> Certificate:
     return Certificate(
         signed.public_bytes(Encoding.PEM),
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        "the certificate",
-        "its key",
         pin_of(signed.public_bytes(Encoding.DER)),
     )
 
@@ -196,9 +215,11 @@ def context_of(certificate: Certificate) -> ssl.SSLContext:
     context.num_tickets = 0
     with _readable(certificate.chain) as chain, _readable(certificate.key) as key:
         try:
-            context.load_cert_chain(chain, key, password=lambda: _no_password(certificate))
-        except ssl.SSLError as error:
-            raise DataError(_why_not(certificate, error)) from None
+            context.load_cert_chain(chain, key)
+        except OSError as error:  # As ssl.SSLError is: OpenSSL wants more of it than we looked for.
+            raise DataError(
+                f"the certificate, or its key, is too weak or too new for OpenSSL: {error}"
+            ) from None
     return context
 
 
@@ -212,19 +233,3 @@ def _readable(data: bytes) -> Iterator[str]:
         yield f"/dev/fd/{reading}"
     finally:
         os.close(reading)
-
-
-def _no_password(certificate: Certificate) -> str:
-    raise DataError(
-        f"the key in {certificate.key_source} is encrypted, and nobody is asked for its password: "
-        "openssl pkey writes it without one"
-    )
-
-
-def _why_not(certificate: Certificate, error: ssl.SSLError) -> str:
-    if error.reason == "KEY_VALUES_MISMATCH":
-        return f"the key in {certificate.key_source} does not fit the certificate in {certificate.source}"
-    if error.reason in (None, "NO_START_LINE", "UNSUPPORTED", "BAD_END_LINE", "BAD_BASE64_DECODE"):
-        return f"there is no key in {certificate.key_source}, or a broken one: it must be in PEM"
-    reason = str(error.reason).replace("_", " ").lower()
-    return f"the certificate in {certificate.source} cannot be used: {reason}"

@@ -194,8 +194,8 @@ class Outbox:
     def finish(self, farewell: bytes, timeout: float) -> None:
         """Puts `farewell`, the last thing ever sent, and waits for it to leave, at most `timeout` seconds.
 
-        With TLS, that nothing follows is said behind it. Afterwards nobody sends on the socket any more, and
-        it may be closed.
+        With TLS, that nothing follows is said behind it. Nobody sends on the socket afterwards, and it may be
+        closed.
         """
         if farewell:
             self.put(farewell)

@@ -23,7 +23,7 @@ from chatctl import names
 from chatctl.access import address, passwords
 from chatctl.access.address import Address
 from chatctl.access.opened import AccessBook
-from chatctl.errors import ChatError, DataError, Refused, StorageError
+from chatctl.errors import DataError, Refused, StorageError
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
@@ -41,6 +41,7 @@ from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
+from chatctl.server.tls_mode import TlsMode
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class Server:
         try:
             self._shared.encryption.start(self.address[0])
             self.key = self._shared.entrance.settle_key(self.address[0])
-        except ChatError:
+        except BaseException:
             listener.close()
             raise
         self._listener = listener
@@ -325,8 +326,11 @@ def run(config: Config, started: Callable[[Server], None]) -> None:
         server = Server(config, opened, book)
         try:
             server.start()
-            if not server.closed and not is_loopback(server.address[0]):
-                log.warning("whoever can reach this server can come in: no key is asked for")
+            if not is_loopback(server.address[0]):
+                if not server.closed:
+                    log.warning("whoever can reach this server can come in: no key is asked for")
+                if config.insecure and config.tls is not TlsMode.required:
+                    log.warning("others come without encryption too: whoever is in between can read along")
             with _left_address(config.data, server):
                 started(server)
                 while (number := caught.get()) == signal.SIGHUP:

@@ -273,7 +273,7 @@ class Session:
         while frames is not None:
             self._act(frames)
             data = self._receive(size) if self._ending is None else b""
-            if len(data) == size:
+            if len(data) >= size:
                 size = LARGE_READ
             elif len(data) < SMALL_READ:
                 size = SMALL_READ
@@ -326,9 +326,8 @@ class Session:
         if encryption.context is None:
             self.encode = alert.encode
             raise Refused("tls", "asked for TLS, which is not offered here")
-        line = SealedLine(self._receive_bytes, self._outbox, encryption.context)
-        self._read = line.receive
-        data = self._until_known(line.shake_hands(data))
+        self._read = SealedLine(self._receive_bytes, self._outbox, encryption.context, data).receive
+        data = self._until_known(self._receive(SMALL_READ))
         if kind_of(data) is Kind.tls:
             raise Refused("bad-frame", "this is TLS already")
         return data

@@ -11,6 +11,7 @@ from chatctl.client.display.look import Look
 from chatctl.client.display.screen import is_terminal, settle
 from chatctl.client.private import state_directory
 from chatctl.client.terminal.conversation import Conversation
+from chatctl.client.terminal.entering import enter
 from chatctl.client.terminal.remembered import Ignored, LastSeen
 from chatctl.messages import DEFAULT_BACKLOG
 from chatctl.names import check_room
@@ -46,9 +47,7 @@ def run(
     room = check_room(room)
     look = settle(look or Look(), terminal=is_terminal(sys.stdout))
     try:
-        with ChatClient.connect(
-            to.host, to.port, to.name, {room: None}, backlog=backlog, reconnect=reconnect, key=to.key
-        ) as client:
+        with enter(to, room, backlog=backlog, reconnect=reconnect) as client:
             return _converse(client, to, room, look, plain=plain)
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -8,6 +8,7 @@ from pathlib import Path
 from prompt_toolkit.history import FileHistory
 
 from chatctl.client.private import read, write
+from chatctl.commands import is_secret
 from chatctl.errors import DataError
 from chatctl.text import one_line
 
@@ -47,6 +48,11 @@ class Typed(FileHistory):
             write(self._path, data[data.find(b"\n#", len(data) - MAX_KEPT) + 1 :])
         elif not self._path.exists():
             write(self._path, b"")
+
+    def append_string(self, string: str) -> None:
+        """Adds what was typed, for this run and the next ones, unless a password may be in it."""
+        if not is_secret(string):
+            super().append_string(string)
 
     def store_string(self, string: str) -> None:
         """Adds what was typed to the file."""
