@@ -83,6 +83,7 @@ class RunningServer:
     def __init__(
         self, *args: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
     ) -> None:
+        self.always: dict[str, Any] = {}  # keys of each client's hello
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by running_server
         self._data = tempfile.TemporaryDirectory(prefix="chatctl-")
         kept = {"--data", "--ephemeral"}.intersection(args)
@@ -121,7 +122,7 @@ class RunningServer:
         """Returns a client that has its welcome."""
         client = RawClient(self.host, self.port, tls=tls)
         try:
-            client.hello(name, **hello)
+            client.hello(name, **self.always | hello)
         except BaseException:
             client.close()
             raise

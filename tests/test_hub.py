@@ -55,6 +55,7 @@ class Guest:
 
     def __init__(self) -> None:
         self.name = self.author = self.agent = ""
+        self.address = "10.0.0.7"
         self.person = NOBODY
         self.at = self.fetched = 0
         self.rooms: dict[str, Room] = {}
@@ -417,6 +418,20 @@ def test_when_someone_came_in_is_kept_with_another_name(hub: Hub, clock: Clock) 
     hub.people.release(ann)
     claim(hub, ann, "ann")
     assert hub.whois(Whois("ann"), anything).at == 1_000_007_250
+
+
+def test_whois_tells_some_where_others_come_from(hub: Hub) -> None:
+    come(hub, "ann")
+    assert hub.whois(Whois("ann"), anything).address is None
+    assert hub.whois(Whois("ann"), anything, addresses=True).address == "10.0.0.7"
+
+
+def test_whois_shows_rooms_that_may_be_known(hub: Hub) -> None:
+    ann = come(hub, "ann")
+    for name in ("dev", "tea"):
+        assert hub.open_room(name).enter(ann, None, 0, None)
+    assert hub.whois(Whois("ann"), lambda room: room != "tea").rooms == ["dev"]
+    assert [line.room for line in hub.list_rooms(lambda room: room != "tea", None).rooms] == ["dev", LOBBY]
 
 
 def test_whois_shows_some_of_many_rooms(hub: Hub) -> None:

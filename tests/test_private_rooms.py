@@ -134,6 +134,17 @@ def test_what_is_asked_of_all_rooms_leaves_it_out(house: House, modes: dict[str,
     assert room in ann.expect("user")["rooms"]
 
 
+def test_moderators_see_where_somebody_comes_from(house: House) -> None:
+    bob = fresh("bob")
+    house.come(bob, source="127.6.5.4")
+    _, ann = house.staff()
+    ann.send("whois", name=bob)
+    assert ann.expect("user")["address"] == "127.6.5.4"
+    eve = house.log_in(house.account("eve"))
+    eve.send("whois", name=bob)
+    assert "127.6" not in str(eve.expect("user"))
+
+
 def name_of(client: RawClient) -> str:
     client.send("away", n=55)
     return str(client.expect("away", re=55)["name"])

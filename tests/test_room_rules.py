@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 
 from chatctl.errors import Refused
@@ -172,3 +176,46 @@ def test_who_is_made_to_leave_is_told_as_the_others_are(room: Room) -> None:
     assert ann.frames() == bob.frames() == [gone]
     ann.say(room, "not for bob")
     assert bob.sent == []
+
+
+def test_what_comes_too_late_does_nothing(room: Room) -> None:
+    ann, bob = enter(room, "ann", "bob")
+    room.leave(bob)
+    ann.sent.clear()
+    room.rename(bob, "rob", set())
+    assert (room.count, ann.sent) == (1, [])
+    ann.barred.add("lobby")
+    with pytest.raises(Refused):
+        room.show(ann, 1)
+    assert ann.sent == []
+
+
+def test_who_comes_and_is_made_to_leave_at_once_is_in_it_or_not(room: Room) -> None:
+    guests = [Guest(f"guest{number}") for number in range(8)]
+    over = threading.Event()
+
+    def come_and_go(guest: Guest) -> None:
+        while not over.is_set():
+            with suppress(Refused):
+                if not guest.rooms:
+                    room.enter(guest, None, 0, None)
+            room.rename(guest, guest.name, set())
+
+    def make_leave() -> None:
+        try:
+            for number in range(3_000):
+                guest = guests[number % len(guests)]
+                guest.barred.add("lobby")
+                room.leave(guest, answer=True)
+                assert not guest.rooms
+                guest.sent.clear()
+                guest.barred.clear()
+        finally:
+            over.set()
+
+    with ThreadPoolExecutor(len(guests) + 1) as pool:
+        for done in [*[pool.submit(come_and_go, guest) for guest in guests], pool.submit(make_leave)]:
+            done.result()
+    inside = [guest for guest in guests if guest.rooms]
+    assert room.count == len(inside)
+    assert {person.name for person in room.people(99)} == {guest.name for guest in inside}

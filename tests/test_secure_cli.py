@@ -337,6 +337,7 @@ def test_whoever_answers_nothing_gives_up(home: Home, keys: str) -> None:
         window.expect_somewhere("Password of ann:")
         window.type(keys)
         assert window.end() == 1
+        assert "chatctl: nothing was typed" in window.text()
     assert len(server.hellos) == 1
 
 

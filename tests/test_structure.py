@@ -72,7 +72,7 @@ NO_IMPORTS: dict[str, set[str]] = {
     "server.people": NETWORK,
     "server.dialects": NETWORK,
     **dict.fromkeys(["server.admission", "server.doorstep", "server.refusals"], NETWORK),
-    **dict.fromkeys(["server.penalties", "server.sums"], WORLD),
+    **dict.fromkeys(["server.penalties", "server.sums", "server.permissions"], WORLD),
     "history": NETWORK,
     "access": NETWORK,
     "archive": NETWORK,

@@ -129,12 +129,13 @@ class Hub:
         inside = room.people(MAX_NAMES_LISTED) if room else []
         return _members(inside, room.count if room else 0, name, re)
 
-    def whois(self, asked: Whois, shown: Callable[[str], bool]) -> User:
+    def whois(self, asked: Whois, shown: Callable[[str], bool], *, addresses: bool = False) -> User:
         """Answers ``whois``.
 
         Args:
             asked: the question.
             shown: returns whether the one who asks may know of a room.
+            addresses: they may know where others come from.
 
         Raises:
             Refused: ``no-such-user``.
@@ -152,6 +153,7 @@ class Hub:
             agent=devices[-1].agent or None,
             role=devices[-1].role,
             account=bool(person.account),
+            address=devices[-1].address if addresses else None,
             re=asked.n,
         )
 

@@ -44,10 +44,12 @@ class Device(Member, Protocol):
     Attributes:
         at: when it came in, in milliseconds since the Unix epoch.
         agent: what the client calls itself, cleaned; may be empty.
+        address: the client's.
     """
 
     at: int
     agent: str
+    address: str
 
     @property
     def rooms(self) -> Collection[str]:

@@ -122,9 +122,11 @@ def why_silent(book: AccessBook, asker: Asker, room: str | None) -> Refused | No
     """Returns why somebody may not say anything, in a room they are in or to one person; None if they may."""
     if mute := mute_of(book, asker):
         return Refused("muted", sentence("muted", mute))
-    if room is None or book.rules.is_empty() or not book.rules.get(room).read_only:
+    if room is None or book.rules.is_empty():
         return None
-    if roles.is_at_least(asker.role, roles.SPEAK_IN_READ_ONLY):
+    if not may_enter(book, asker, room):  # They are about to be made to leave.
+        return Refused("not-in-room", "you are not in that room")
+    if not book.rules.get(room).read_only or roles.is_at_least(asker.role, roles.SPEAK_IN_READ_ONLY):
         return None
     return Refused("forbidden", f"only a moderator may say something in #{room}")
 
@@ -133,7 +135,7 @@ def demand_voice(book: AccessBook, asker: Asker, room: str | None = None) -> Non
     """Makes sure that somebody may say something, in a room or to others at all.
 
     Raises:
-        Refused: ``muted``, ``forbidden``.
+        Refused: ``muted``, ``forbidden``, ``not-in-room``.
     """
     if refusal := why_silent(book, asker, room):
         raise refusal
@@ -143,7 +145,7 @@ def demand_topic(book: AccessBook, asker: Asker, room: str) -> None:
     """Makes sure that somebody may set the topic of a room they are in.
 
     Raises:
-        Refused: ``muted``, ``forbidden``.
+        Refused: ``muted``, ``forbidden``, ``not-in-room``.
     """
     demand_voice(book, asker, room)
     needed = "moderator" if book.rules.get(room).topic_locked else roles.SET_TOPICS

@@ -330,9 +330,10 @@ class Room:
         gap = member.encode([Gap(self.name, seen, page[0].id)]) if dropped else b""
         return gap + _encode_replay(member, page)
 
-    def show(self, member: Member, re: int | None) -> None:
+    def show(self, member: Visitor, re: int | None) -> None:
         """Tells `member`, who is in the room, its state."""
         with self._settled():
+            self._demand_entry(member)
             member.send(member.encode(self._look(member, re)))
 
     def _demand_entry(self, member: Visitor) -> None:
@@ -457,8 +458,10 @@ class Room:
             told: those who know of the new name by now, and are not told again.
         """
         with self._settled():
+            devices = self._members.get(member.encode, {})
+            if member not in devices:  # Somebody had it leave just now.
+                return
             self._changes += 1
-            devices = self._members[member.encode]
             if (person := member.person) is not devices[member]:
                 self._count_out(devices[member])
                 self._count_in(person)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from chatctl.access import roles
 from chatctl.access.keys import Key
 from chatctl.access.opened import AccessBook
 from chatctl.errors import FrameError, NotProven, Refused, StorageError
@@ -519,8 +520,8 @@ class Session:
         self._enter_room(name, frame.after, frame.backlog, frame.n)
 
     def _enter_room(self, name: str, after: int | None, backlog: int, re: int | None) -> None:
-        if name in self.rooms:
-            self.rooms[name].show(self, re)
+        if room := self.rooms.get(name):
+            room.show(self, re)
             return
         hub = self._shared.hub
         permissions.demand_entry(self._shared.book, self, name, exists=hub.has_room(name))
@@ -587,7 +588,10 @@ class Session:
                 device.send(device.encode([Away(self.name, frame.text)]))
 
     def _whois(self, frame: Whois) -> None:
-        self.send_frame(self._shared.hub.whois(frame, self._may_read))
+        self.send_frame(self._shared.hub.whois(frame, self._may_read, addresses=self._sees_addresses()))
+
+    def _sees_addresses(self) -> bool:
+        return roles.is_at_least(self.role, roles.SEE_ADDRESSES)
 
     def _may_read(self, room: str) -> bool:
         return permissions.may_read(self._shared.book, self, room)
