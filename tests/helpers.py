@@ -277,6 +277,11 @@ class RawClient:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
+    def leave(self) -> None:
+        """Says bye, and waits until the server has closed: the name is free then."""
+        self.send("bye")
+        self.all_until_end()
+
     def all_until_end(self) -> list[dict[str, Any]]:
         """Returns all frames that come until the server closes."""
         frames: list[dict[str, Any]] = []

@@ -21,7 +21,7 @@ def server() -> Iterator[RunningServer]:
     with running_server("--rate", "0") as running:
         with running.client("Ann") as ann:
             register(ann)
-            leave(ann)
+            ann.leave()
         yield running
 
 
@@ -32,12 +32,6 @@ def register(client: RawClient, password: str = PASSWORD) -> dict[str, Any]:
 
 def ann(server: RunningServer, **hello: Any) -> RawClient:
     return server.client("ann", password=PASSWORD, **hello)
-
-
-def leave(client: RawClient) -> None:
-    """Leaves, and waits until nobody has the name any more."""
-    client.send("bye")
-    client.all_until_end()
 
 
 def kinds(frames: list[dict[str, Any]]) -> list[str]:
@@ -174,9 +168,9 @@ def test_people_are_counted_and_named_once(server: RunningServer) -> None:
         bob.send("list")
         assert bob.expect("rooms")["rooms"][0]["count"] == 2
         for device in devices[:2]:
-            leave(device)
+            device.leave()
         assert bob.settle() == []
-        leave(devices[2])
+        devices[2].leave()
         assert bob.settle() == [{"t": "presence", "room": "lobby", "joined": [], "left": ["Ann"], "count": 1}]
 
 
@@ -198,7 +192,7 @@ def test_a_name_is_changed_on_one_device_only(server: RunningServer) -> None:
         with ann(server) as other:
             one.send("rename", name="annie", n=1)
             one.expect_error("forbidden", re=1)
-            leave(other)
+            other.leave()
         one.send("rename", name="annie", n=2)
         one.expect("renamed", re=2)
         # It is the same account: one more device has its name of now, and others find it by both.
@@ -228,6 +222,7 @@ def test_mail_waits_for_an_account_until_it_has_arrived(tmp_path: Path) -> None:
     with running_server(*data) as server:
         with server.client("Ann") as client:
             register(client)
+            client.leave()
         with server.client("bob") as bob:
             for text in ("one", "two"):
                 bob.send("tell", to="ann", text=text, nonce=text)
@@ -241,7 +236,7 @@ def test_mail_waits_for_an_account_until_it_has_arrived(tmp_path: Path) -> None:
                 frames = client.settle()
                 assert kinds(frames) == ["room", "told", "told", "ping"]
                 assert [frame["text"] for frame in frames[1:3]] == ["one", "two"]
-                leave(client)
+                client.leave()
         with ann(server) as client:
             frames = client.settle()
             client.send("pong", re=frames[-1]["n"])
