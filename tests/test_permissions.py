@@ -217,7 +217,8 @@ def test_a_mute_holds_for_all_that_somebody_is_known_by(book: AccessBook, clock:
     for room in ("dev", None):
         refusal = permissions.why_silent(book, asker, room)
         assert refusal is not None
-        assert (refusal.code, str(refusal)) == ("muted", "you are muted until 1970-01-01 01:24 UTC: spam\\n\\u202e")
+        text = "you are muted until 1970-01-01 01:24 UTC: spam\\n\\u202e"
+        assert (refusal.code, str(refusal)) == ("muted", text)
     assert code(lambda: permissions.demand_topic(book, asker, "dev")) == "muted"
     assert permissions.may_read(book, asker, "dev")
     clock.now += 60
