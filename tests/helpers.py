@@ -321,17 +321,17 @@ class RawClient:
 
 
 @contextmanager
-def undisturbed(server: RunningServer) -> Iterator[None]:
+def undisturbed(server: RunningServer, **hello: Any) -> Iterator[None]:
     """Lets two people chat all the while, who must not notice what else happens to the server.
 
     They are in a room of their own: a message takes its usual way there in good time, and nothing else
-    reaches them.
+    reaches them. `hello` is what they say besides to come in.
     """
     room = fresh("aside")
     over = threading.Event()
     with (
-        server.client(fresh("ann"), rooms={room: None}) as ann,
-        server.client(fresh("bob"), rooms={room: None}) as bob,
+        server.client(fresh("ann"), rooms={room: None}, **hello) as ann,
+        server.client(fresh("bob"), rooms={room: None}, **hello) as bob,
         ThreadPoolExecutor(1) as pool,
     ):
         # Whoever was in first is told of the other one: that must not come in the middle of the chat.

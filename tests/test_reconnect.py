@@ -45,7 +45,9 @@ def test_a_server_is_left_alone_as_long_as_it_asks() -> None:
     assert (retry.wait("shutting-down", 20) or 0) >= 20
 
 
-@pytest.mark.parametrize("code", ["replaced", "banned", "auth-failed", "bad-name", "too-long", "bye"])
+@pytest.mark.parametrize(
+    "code", ["replaced", "kicked", "banned", "auth-failed", "bad-name", "too-long", "bye"]
+)
 def test_what_is_final_is_not_tried_again(code: str) -> None:
     assert Retry().wait(code) is None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from wcwidth import wcswidth, wcwidth
@@ -194,7 +194,11 @@ def moderated(what: Measure, whom: str = "eve", **keys: Any) -> Moderated:
         (Bans([]), ANN, "— nobody is banned or muted"),
         (Mode(room="ops"), ANN, "— #ops is open to everybody"),
         (Mode(room="ops", invite_only=True, topic_locked=True), ANN, "— #ops is invite-only, topic-locked"),
-        (Mode(room="ops", hidden=True, read_only=True, name="bob"), ANN, "— bob made #ops hidden, read-only"),
+        (
+            Mode(room="ops", hidden=True, read_only=True, name="bob"),
+            ANN,
+            "— bob changed #ops: it is hidden, read-only",
+        ),
         (Members(names=["ann", "bob"], count=2, away=["bob"]), ANN, "— 2: ann, bob — away: bob"),
         (Gap("lobby", 4, 91), ANN, "— … messages 5\u201390 of #lobby are no longer kept …"),
         (state(1, ["ann"]), ANN, "— in #lobby, nobody else is here"),
@@ -331,6 +335,7 @@ def test_markup_is_only_text() -> None:
 hostile = st.text(st.characters() | st.sampled_from("\x1b\x9b\x07\r\n\u202e\u2066[]\\;m0"), max_size=200)
 
 
+@settings(deadline=None)
 @given(hostile, hostile, hostile)
 def test_nothing_harmful_reaches_a_terminal_or_a_pipe(text: str, name: str, room: str) -> None:
     events = [

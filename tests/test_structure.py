@@ -52,6 +52,8 @@ LAYERS: dict[str, list[str]] = {
     "server.sums": BASE,
     "server.doorstep": [],
     "server.refusals": ["server.admission"],
+    "server.first_bytes": [],
+    "server.tls_mode": [],
     "server.dialects": STORE,
     "server.people": [*STORE, "server.room"],
     "server.room": [*STORE, "server.people"],
@@ -82,6 +84,7 @@ NO_IMPORTS: dict[str, set[str]] = {
         WORLD,
     ),
     **dict.fromkeys(["client.display.emoji", "client.display.codes"], WORLD),
+    **dict.fromkeys(["server.first_bytes", "server.tls_mode"], WORLD),
     **dict.fromkeys(
         ["client.lines", "client.since", "client.settings.known", "client.settings.lines"], WORLD
     ),

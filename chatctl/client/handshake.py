@@ -27,8 +27,6 @@ READ_BYTES = 64 * 1024
 NO_PLACE = {"server-full", "too-many-connections", "rate-limited"}
 RECORDS = b"\x15\x16"  # with which the answer to a handshake begins: an alert, or the handshake itself
 
-HANDSHAKE_FAILURE = "alert handshake failure"
-
 
 class Secured(NamedTuple):
     """A connection with the server at its end, and what it has said already."""
@@ -151,14 +149,15 @@ class Handshake:
                 return LineEnded(f"{self._where} says, not encrypted: {words}", code=code, refused=True)
         return LineEnded(f"{self._where} speaks no TLS: {self._trust.way_out}")
 
-    def _disagreed(self, why: str) -> LineEnded:
-        # It is also what a server says that knows what TLS is, and does without.
-        hint = f": perhaps it speaks none; {self._trust.way_out}" if why.endswith(HANDSHAKE_FAILURE) else ""
-        return LineEnded(f"{self._where} and this client do not agree on TLS ({why}){hint}")
-
     def _ended(self, how: str) -> LineEnded:
         text = f"{self._where} did not shake hands, {how}: perhaps it speaks no TLS; {self._trust.way_out}"
         return LineEnded(text)
+
+    def _disagreed(self, why: str) -> LineEnded:
+        # It is also what a server says that knows what TLS is, and does without.
+        refused = why.endswith("alert handshake failure")
+        hint = f": perhaps it speaks none; {self._trust.way_out}" if refused else ""
+        return LineEnded(f"{self._where} and this client do not agree on TLS ({why}){hint}")
 
 
 def _fed(sock: socket.socket, channel: Channel, data: bytes) -> bytes:

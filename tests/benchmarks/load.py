@@ -15,7 +15,6 @@ import os
 import re
 import selectors
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -130,6 +129,7 @@ class _Connection:
         tail: the end of what was read, in which an answer or a stamp may begin.
         unsent: bytes the socket did not take yet.
         channel: what is said goes through this, if it is TLS.
+        hello: what is to be said after the handshake.
     """
 
     sock: socket.socket
@@ -139,6 +139,7 @@ class _Connection:
     tail: bytes = b""
     unsent: bytes = b""
     channel: Channel | None = None
+    hello: bytes = b""
 
     def sealed(self, data: bytes) -> bytes:
         """Returns what is to be sent to say `data`."""
@@ -218,9 +219,12 @@ class _Load:
         self._selector.register(sock, selectors.EVENT_READ, connection)
         self._entering += bool(connection.unmet)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        hello = speech.hello.replace(b"{i}", b"%d" % number)
         if self._context:
-            connection.channel = _shake_hands(sock, self._context)
-        sock.sendall(connection.sealed(speech.hello.replace(b"{i}", b"%d" % number)))
+            connection.channel = Channel(self._context, "localhost")
+            connection.hello = hello
+            hello = connection.channel.start()
+        sock.sendall(hello)
         sock.setblocking(False)
 
     def _advance_until(self, entering: int, deadline: float) -> None:
@@ -259,12 +263,15 @@ class _Load:
                 continue
             if not size:
                 raise ConnectionError("the server closed a connection")
-            yield key.data, self._opened(key.data.channel, size) if key.data.channel else size
+            yield key.data, self._opened(key.data, key.data.channel, size) if key.data.channel else size
 
-    def _opened(self, channel: Channel, size: int) -> int:
+    def _opened(self, connection: _Connection, channel: Channel, size: int) -> int:
         """Opens what was read; what it says, which may be nothing yet, is in the buffer then."""
         said = channel.feed(memoryview(self._buffer)[:size])
         self._buffer[: len(said)] = said
+        if connection.hello and channel.ready:
+            connection.sock.sendall(connection.sealed(connection.hello))
+            connection.hello = b""
         return len(said)
 
     # Measuring
@@ -341,18 +348,6 @@ class _Load:
         self._latencies += [(now - int(stamp, 16)) / 1e9 for stamp in _STAMP.findall(data)]
         start = data.rfind(MARKER)
         connection.tail = data[start:] if start >= 0 and len(data) - start < 17 else b""
-
-
-def _shake_hands(sock: socket.socket, context: ssl.SSLContext) -> Channel:
-    channel = Channel(context, "localhost")
-    sock.sendall(channel.start())
-    while not channel.ready:
-        data = sock.recv(READ_BYTES)
-        if not data:
-            raise ConnectionError("the server closed a connection")
-        channel.feed(data)
-        sock.sendall(channel.pending())
-    return channel
 
 
 def _send(connection: _Connection, data: bytes) -> None:

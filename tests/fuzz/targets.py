@@ -10,6 +10,8 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
+from msgspec import structs
+
 from chatctl import framing, names
 from chatctl.errors import ChatError, Refused
 from chatctl.framing import Fault, FrameReader, Language
@@ -119,8 +121,7 @@ def links(data: bytes) -> None:
     assert len(invitation.key.encode()) <= MAX_KEY
     assert check_room(invitation.room) == invitation.room
     assert parse_link(format_link(invitation)) == invitation
-    key = invitation.key
-    assert len(key) < 16 or key in (invitation.room, invitation.pin) or key not in repr(invitation)
+    assert repr(invitation) == repr(structs.replace(invitation, key=""))
 
 
 def people_and_rooms(data: bytes) -> None:
@@ -162,6 +163,13 @@ def session(data: bytes) -> None:
     assert frames[0]["code"] != "internal"
 
 
+def closed(data: bytes) -> None:
+    """Whatever a client sends first, it is not let in where it would need a key."""
+    received = serve(data, closed=True)
+    if kind_of(data) is not Kind.tls:
+        assert not {frame["t"] for frame in frames_in(received)} - {"error"}
+
+
 def tls(data: bytes) -> None:
     """Whatever a client sends in place of TLS, it is answered in TLS, or told that this is needed."""
     received = serve(data, TlsMode.required)
@@ -178,5 +186,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "names": people_and_rooms,
     "first-bytes": first_bytes,
     "session": session,
+    "closed": closed,
     "tls": tls,
 }

@@ -106,7 +106,7 @@ def mode(event: Mode, palette: Palette) -> Text:
     room = f"#{one_line(event.room)}"
     if event.name is None:
         return Text(f"{room} is {words}")
-    return _name(event.name, palette).append(f" made {room} {words}")
+    return _name(event.name, palette).append(f" changed {room}: it is {words}")
 
 
 def _name(name: str, palette: Palette) -> Text:

@@ -34,21 +34,28 @@ def enter(to: Access, room: str, *, backlog: int, reconnect: bool) -> ChatClient
         try:
             return come_in(to, {room: None}, backlog=backlog, reconnect=reconnect, insist=True)
         except ConnectionFailed as failure:
-            asked = _asked(to, failure) if tries and failure.code in NO_ENTRY else None
-            if asked is None:
+            if not tries or failure.code not in NO_ENTRY:
                 raise
-            to = asked
+            to = _asked(to, failure)
             tries -= 1
 
 
-def _asked(to: Access, failure: ConnectionFailed) -> Access | None:
-    """Returns `to` with the key or password that is missing; None if there was no answer."""
+def _asked(to: Access, failure: ConnectionFailed) -> Access:
+    """Returns `to` with the key or password that is missing.
+
+    Raises:
+        ConnectionFailed: there was no answer.
+    """
     complain(str(failure))
     if (failure.wants or _meant(str(failure))) == "key":
-        key = ask(f"key for {to.server}")
-        return replace(to, key=key) if key else None
-    password = ask(f"password of {to.name}")
-    return replace(to, password=password) if password else None
+        return replace(to, key=_answered(f"key for {to.server}", failure.code))
+    return replace(to, password=_answered(f"password of {to.name}", failure.code))
+
+
+def _answered(what: str, code: str) -> str:
+    if answer := ask(what):
+        return answer
+    raise ConnectionFailed("nothing was typed", code=code, refused=True)
 
 
 def _meant(text: str) -> str:
