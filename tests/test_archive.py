@@ -308,7 +308,6 @@ def test_an_empty_file(tmp_path: Path) -> None:
         (line(id=5, name=""), "a name has 1 to 32"),
         (line(id=5, name="\ud800"), "U+D800"),
         (line(room="a b"), "a room cannot hold U+0020"),
-        (line(id=5, text=""), "a text has 1 to 8000 bytes"),
         (line(id=5, text="x" * 8_001), "a text has 1 to 8000 bytes"),
         (line(id=5, text="\x1b[2J"), "cannot hold the character U+001B"),
         (line(id=5, text="\udc00"), "U+DC00"),

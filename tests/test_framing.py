@@ -206,11 +206,13 @@ def test_the_types_are_those_of_the_contract() -> None:
 
     assert tags(CLIENT_TYPES) == {
         *("hello", "say", "tell", "join", "part", "rename", "topic", "who", "away", "whois", "list"),
-        *("history", "search", "ping", "pong", "bye"),
+        *("history", "search", "register", "login", "moderate", "banned", "mode", "redact", "invite"),
+        *("ping", "pong", "bye"),
     }
     assert tags(SERVER_TYPES) == {
         *("welcome", "room", "msg", "ack", "told", "presence", "renamed", "topic", "members", "away"),
-        *("user", "rooms", "history", "found", "gap", "notice", "error", "ping", "pong", "bye"),
+        *("user", "rooms", "history", "found", "account", "moderated", "bans", "mode", "redacted"),
+        *("invited", "gap", "notice", "error", "ping", "pong", "bye"),
     }
 
 
