@@ -52,7 +52,7 @@ LAYERS: dict[str, list[str]] = {
     "server.sums": BASE,
     "server.doorstep": [],
     "server.refusals": ["server.admission"],
-    "server.dialects": STORE,
+    "server.dialects": [*STORE, "server.people", "server.first_bytes"],
     "server.people": [*STORE, "server.room"],
     "server.room": [*STORE, "server.people"],
     "server.hub": [*STORE, "server.people", "server.room"],

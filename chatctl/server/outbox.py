@@ -91,7 +91,7 @@ class Outbox:
     def put(self, data: bytes) -> None:
         """Sends `data`, now or as soon as the client reads; does nothing once the outbox is closed."""
         with self._lock:
-            if self._closed:
+            if self._closed or not data:
                 return
             if self._queue is not None:
                 self._enqueue(data)
@@ -215,6 +215,11 @@ class Outbox:
         """Seals from now on whatever is put; nothing was put yet."""
         with self._lock:
             self._channel = channel
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can be said: there is no TLS, or its handshake is over."""
+        return self._channel is None or self._channel.ready
 
     @property
     def ended(self) -> bool:

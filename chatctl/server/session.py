@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,7 +18,6 @@ from chatctl.errors import FrameError, NotProven, Refused, StorageError
 from chatctl.framing import Fault
 from chatctl.history.log import Log, Post
 from chatctl.messages import (
-    HANDSHAKE_SECONDS,
     MAX_AGENT,
     MAX_HANDSHAKE,
     MAX_NONCE,
@@ -60,12 +59,15 @@ from chatctl.names import check_name, check_room
 from chatctl.server import identity, inviting, lookup, moderation, modes, permissions, redacting, sockets
 from chatctl.server.admission import Admission, TokenBucket
 from chatctl.server.config import Config
-from chatctl.server.dialects import alert, native
+from chatctl.server.dialects.choice import dialect_for
+from chatctl.server.dialects.dialect import Dialect, Frames
+from chatctl.server.dialects.native import Native
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
 from chatctl.server.entrance import MAX_ROOMS_JOINED, Entrance, Entry, check_hello
-from chatctl.server.first_bytes import Kind, kind_of
+from chatctl.server.first_bytes import Kind
 from chatctl.server.hub import Hub
+from chatctl.server.line import Line
 from chatctl.server.outbox import Drainer, Outbox, wake_reader
 from chatctl.server.penalties import Offence
 from chatctl.server.people import NOBODY, Encode, Member
@@ -74,16 +76,10 @@ from chatctl.server.proof import Proof
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption, Ticket
 from chatctl.server.room import POST_SIZE, PostSet, Room
-from chatctl.server.sealed import SealedLine
 from chatctl.text import MAX_TOPIC, check_text, one_line
 
 log = logging.getLogger(__name__)
 
-Frames = Sequence[ClientFrame | Fault]
-
-# An idle client costs the bytes it could be sending: a read is small until the client fills it.
-SMALL_READ = 4096
-LARGE_READ = 64 * 1024
 CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
@@ -158,12 +154,12 @@ class Session:
         "__weakref__",
         "_asked",
         "_bucket",
+        "_dialect",
         "_ending",
+        "_line",
         "_outbox",
         "_pinged",
         "_postbox",
-        "_read",
-        "_reader",
         "_reason",
         "_shared",
         "_sock",
@@ -189,16 +185,16 @@ class Session:
     def __init__(self, shared: Shared, sock: socket.socket, address: str) -> None:
         self._shared = shared
         self._sock = sock
-        self._read: Callable[[int], bytes] = self._receive_bytes
         self.address = address
         self.name = self.author = self.agent = ""
         self.person = NOBODY
         self.proof = Proof()
         self.at = 0
         self.rooms: dict[str, Room] = {}
-        self.encode: Encode = native.encode
-        self._reader = native.reader()
+        self._dialect: Dialect = Native()
+        self.encode: Encode = self._dialect.encode
         self._outbox = Outbox(sock, shared.drainer, shared.config.outbox, self._overflowed)
+        self._line = Line(sock, self._outbox, self, shared.doorstep)
         self.send: Callable[[bytes], None] = self._outbox.put
         config = shared.config
         self._bucket = TokenBucket(config.rate, config.burst) if config.rate else None
@@ -269,77 +265,90 @@ class Session:
 
     def _serve(self) -> None:
         frames = self._shake_hands()
-        size = SMALL_READ
         while frames is not None:
             self._act(frames)
-            data = self._receive(size) if self._ending is None else b""
-            if len(data) >= size:
-                size = LARGE_READ
-            elif len(data) < SMALL_READ:
-                size = SMALL_READ
-            frames = self._reader.feed(data) if data else None
+            frames = self._hear() if self._ending is None else None
 
-    def _receive(self, size: int) -> bytes:
-        """Returns what the client says in the next `size` bytes; nothing once the connection has ended."""
-        try:
-            data = self._read(size)
-        except OSError as error:
-            self._reason = f"lost the connection: {error.strerror or error}"
-            return b""
-        self.heard = time.monotonic()
+    def _hear(self) -> Frames | None:
+        """Returns what the client says next; None once it says no more."""
+        data = self._receive()
+        if not data and self._line.lost:
+            return None
+        frames = self._feed(data)
+        return frames if data or frames else None
+
+    def _receive(self, size: int = 0) -> bytes:
+        data = self._line.receive(size)
+        self._reason = self._line.lost or self._reason
         self._pinged = False
         return data
 
-    def _receive_bytes(self, size: int) -> bytes:
-        """Returns what comes from the socket; nothing either if others took the client's place meanwhile."""
-        if self.name:
-            return self._sock.recv(size)
-        self._shared.doorstep.wait_for(self)
-        data = self._sock.recv(size)
-        self.heard = time.monotonic()
-        return data if self._shared.doorstep.leave(self) else b""
+    def _feed(self, data: bytes) -> Frames:
+        frames = self._dialect.feed(data)
+        self._send_pending()
+        return frames
+
+    def _send_pending(self) -> None:
+        if answer := self._dialect.pending():
+            self.send(answer)
 
     # Coming in
 
     def _shake_hands(self) -> Frames | None:
-        """Reads up to the first frame and acts on it; returns what came behind it, None if that was all."""
+        """Lets the client in; returns what came behind its hello, None if it does not come in."""
         data = self._begin()
         left = MAX_HANDSHAKE
-        while data and self._ending is None:
-            if frames := self._reader.feed(data[:left]):
-                more = self._reader.feed(data[left:]) if len(data) > left else []
-                return [*frames[1:], *more] if self._enter(frames[0]) else None
-            left -= len(data)
-            if left <= 0:
-                raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes hold no hello")
-            data = self._receive(left)
+        frames = self._feed_first(data, left) if data else ()
+        while self._ending is None:
+            if not frames:
+                left -= len(data)
+                if left <= 0:
+                    raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes hold no hello")
+                if not (data := self._receive(left)):
+                    return None
+                frames = self._feed_first(data, left)
+            elif error := self._enter(frames[0]):
+                frames = self._try_again(error)
+            else:
+                behind = [*frames[1:], *self._dialect.admitted(self)]
+                self._send_pending()
+                return behind
         return None
+
+    def _feed_first(self, data: bytes, left: int) -> Frames:
+        """Returns what `data` completes; nothing if its first frame does not end in `left` bytes."""
+        frames = self._feed(data[:left])
+        return [*frames, *self._feed(data[left:])] if frames and len(data) > left else frames
 
     def _begin(self) -> bytes:
         """Returns the first the client says, once it is clear what it speaks, and that it may."""
-        data = self._until_known(self._receive(SMALL_READ))
-        encryption = self._shared.encryption
-        if kind_of(data) is not Kind.tls:
-            if data and not encryption.allows_plain(self.address):
-                raise Refused("tls-required", TLS_REQUIRED)
-            return data
-        if encryption.context is None:
-            self.encode = alert.encode
-            raise Refused("tls", "asked for TLS, which is not offered here")
-        self._read = SealedLine(self._receive_bytes, self._outbox, encryption.context, data).receive
-        data = self._until_known(self._receive(SMALL_READ))
-        if kind_of(data) is Kind.tls:
+        kind, data, encrypted = self._line.begin(self._shared.encryption)
+        self._reason = self._line.lost or self._reason
+        if kind is None:
+            return b""
+        if kind is Kind.tls and encrypted:
             raise Refused("bad-frame", "this is TLS already")
+        self._dialect = dialect_for(kind)
+        self.encode = self._dialect.encode
+        if kind is Kind.tls:
+            raise Refused("tls", "asked for TLS, which is not offered here")
+        if not encrypted and not self._shared.encryption.allows_plain(self.address):
+            raise Refused("tls-required", TLS_REQUIRED)
+        self._send_pending()
         return data
 
-    def _until_known(self, data: bytes) -> bytes:
-        """Reads on after `data`, until that says what the client speaks."""
-        while data and kind_of(data) is None and (more := self._receive(SMALL_READ)):
-            data += more
-        return data
+    def _try_again(self, error: Error) -> Frames:
+        """Ends the session with `error`, unless the client may try something else; returns what it tries."""
+        frames = self._dialect.refused(error)
+        if frames is None:
+            self._end(error)
+            return ()
+        self._asked = 0.0
+        self._send_pending()
+        return frames
 
-    def _enter(self, frame: ClientFrame | Fault) -> bool:
-        """Acts on the first frame; returns whether the client is in."""
+    def _enter(self, frame: ClientFrame | Fault) -> Error | None:
+        """Acts on the first frame; returns why the client is not in, None if it is."""
         self._asked = time.monotonic()
         entrance = self._shared.entrance
         try:
@@ -347,8 +356,7 @@ class Session:
             entry = entrance.enter(self, hello, name)
         except Refused as refusal:
             number = frame.re if isinstance(frame, Fault) else frame.n
-            self._end(_error(refusal, number, fatal=True))
-            return False
+            return _error(refusal, number, fatal=True)
         self._note_coming(hello, entry)
         self.send_frame(entrance.welcome(self, hello, entry))
         for room, after in rooms.items():
@@ -359,7 +367,7 @@ class Session:
         # What has changed since it was let in was not told to it, or held against it.
         identity.recheck(self._shared, self)
         self._open_postbox()
-        return True
+        return None
 
     def _note_coming(self, hello: Hello, entry: Entry) -> None:
         threading.current_thread().name = f"client-{self.name}"
@@ -668,7 +676,10 @@ class Session:
     def _overflowed(self) -> bytes:
         """Called by the outbox, which is full: returns the farewell."""
         self._end(Bye(code="slow-consumer", text="you are not reading what is sent", retry=RETRY_SECONDS))
-        return self.encode([self._ending] if self._ending else [])
+        return self._farewell()
+
+    def _farewell(self) -> bytes:
+        return self._dialect.farewell(self._ending) if self._ending else b""
 
     def caught_up(self) -> bool:
         """Waits until the client has taken what was sent; cuts it off if it does not."""
@@ -687,9 +698,11 @@ class Session:
         silent = now - self.heard
         if not self.name:
             # Who has said all there is to say waits for the server, which is what takes its time.
-            if not self._asked and now - self.started > HANDSHAKE_SECONDS:
-                text = f"no hello within {HANDSHAKE_SECONDS:.0f} seconds"
+            if not self._asked and now - self.started > self._dialect.seconds:
+                text = f"no hello within {self._dialect.seconds:.0f} seconds"
                 self.cut(Error(code="timeout", text=text, fatal=True))
+        elif not self._dialect.answers_pings:
+            return  # That the connection is gone is noticed by the system.
         elif silent > config.drop_after:
             text = f"nothing was heard from you for {config.drop_after:.0f} seconds"
             self.cut(Bye(code="timeout", text=text, retry=RETRY_SECONDS))
@@ -718,8 +731,7 @@ class Session:
         name = self.name
         try:
             self._give_back_name()
-            farewell = self.encode([self._ending]) if self._ending else b""
-            self._outbox.finish(farewell, FLUSH_SECONDS)
+            self._outbox.finish(self._farewell(), FLUSH_SECONDS)
             if self._ending:
                 sockets.linger(self._sock)
         finally:
