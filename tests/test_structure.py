@@ -53,9 +53,14 @@ LAYERS: dict[str, list[str]] = {
     "server.doorstep": [],
     "server.refusals": ["server.admission"],
     "server.dialects": [*STORE, "server.people", "server.first_bytes"],
+    "server.dialects.choice": [*STORE, "server.dialects", "server.first_bytes", "server.web.http"],
     "server.people": [*STORE, "server.room"],
     "server.room": [*STORE, "server.people"],
     "server.hub": [*STORE, "server.people", "server.room"],
+    **{
+        f"server.web.{name}": [*STORE, "server.people", "server.dialects", "server.web"]
+        for name in ("http", "request", "sites", "statuses")
+    },
     "server": [*STORE, *TCP, "reached", "qr", "", "server"],
     "client": [*WIRE, *TCP, "", *LIBRARY],
     "client.settings": [*WIRE, *LIBRARY, "client.settings", "client.display.look"],
@@ -71,6 +76,9 @@ NO_IMPORTS: dict[str, set[str]] = {
     "server.room": NETWORK,
     "server.people": NETWORK,
     "server.dialects": NETWORK,
+    **dict.fromkeys(
+        [f"server.web.{name}" for name in ("http", "request", "routes", "sites", "statuses")], WORLD
+    ),
     **dict.fromkeys(["server.admission", "server.doorstep", "server.refusals"], NETWORK),
     **dict.fromkeys(["server.penalties", "server.sums", "server.permissions"], WORLD),
     "history": NETWORK,

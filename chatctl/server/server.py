@@ -42,6 +42,7 @@ from chatctl.server.resumption import Resumption
 from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
 from chatctl.server.tls_mode import TlsMode
+from chatctl.server.web.sites import Sites
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ class Server:
             admission=admission,
             doorstep=Doorstep(),
             refusals=Refusals(),
+            sites=Sites(config.allow_origin, _own_names(config)),
             drainer=Drainer(),
             stopping=threading.Event(),
             forget=self._forget,
@@ -410,6 +412,12 @@ def _signals() -> Iterator[SimpleQueue[int]]:
         theirs.close()
         watcher.join()
         ours.close()
+
+
+def _own_names(config: Config) -> set[str]:
+    """Returns what the server is called, besides the addresses at which connections arrive."""
+    name = socket.gethostname()
+    return {config.host, name, name.partition(".")[0] + ".local"}
 
 
 def _refuse(sock: socket.socket, refusal: Refused) -> None:

@@ -76,6 +76,8 @@ from chatctl.server.proof import Proof
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption, Ticket
 from chatctl.server.room import POST_SIZE, PostSet, Room
+from chatctl.server.web.request import Place
+from chatctl.server.web.sites import Sites
 from chatctl.text import MAX_TOPIC, check_text, one_line
 
 log = logging.getLogger(__name__)
@@ -106,6 +108,7 @@ class Shared:
         encryption: what is offered and asked for.
         doorstep: those who are not in, and are waited for.
         refusals: what is logged of those who do not come in.
+        sites: the names and pages by which browsers may come.
         drainer: sends what sockets did not take at once.
         stopping: set once the server is going down.
         forget: called with a session that has ended.
@@ -122,6 +125,7 @@ class Shared:
     encryption: Encryption
     doorstep: Doorstep[Session]
     refusals: Refusals
+    sites: Sites
     drainer: Drainer
     stopping: threading.Event
     forget: Callable[[Session], None]
@@ -161,6 +165,7 @@ class Session:
         "_pinged",
         "_postbox",
         "_reason",
+        "_served",
         "_shared",
         "_sock",
         "_spoke",
@@ -199,6 +204,7 @@ class Session:
         config = shared.config
         self._bucket = TokenBucket(config.rate, config.burst) if config.rate else None
         self._ending: Error | Bye | None = None
+        self._served = False  # it got something it asked for by HTTP
         self._reason = "closed the connection"
         self.started = self.heard = self._spoke = time.monotonic()
         self._pinged = False
@@ -297,6 +303,8 @@ class Session:
     def _shake_hands(self) -> Frames | None:
         """Lets the client in; returns what came behind its hello, None if it does not come in."""
         data = self._begin()
+        if data is None:
+            return None
         left = MAX_HANDSHAKE
         frames = self._feed_first(data, left) if data else ()
         while self._ending is None:
@@ -320,22 +328,62 @@ class Session:
         frames = self._feed(data[:left])
         return [*frames, *self._feed(data[left:])] if frames and len(data) > left else frames
 
-    def _begin(self) -> bytes:
-        """Returns the first the client says, once it is clear what it speaks, and that it may."""
+    def _begin(self) -> bytes | None:
+        """Returns the first the client says, once it is clear what it speaks, and that it may.
+
+        None if it got by HTTP what it came for.
+        """
         kind, data, encrypted = self._line.begin(self._shared.encryption)
         self._reason = self._line.lost or self._reason
         if kind is None:
             return b""
         if kind is Kind.tls and encrypted:
             raise Refused("bad-frame", "this is TLS already")
-        self._dialect = dialect_for(kind)
-        self.encode = self._dialect.encode
+        self.speak(dialect_for(kind))
         if kind is Kind.tls:
             raise Refused("tls", "asked for TLS, which is not offered here")
         if not encrypted and not self._shared.encryption.allows_plain(self.address):
             raise Refused("tls-required", TLS_REQUIRED)
+        if kind is Kind.http:
+            return self._visit(data, encrypted=encrypted)
         self._send_pending()
         return data
+
+    def speak(self, dialect: Dialect) -> None:
+        """Says from now on in `dialect` what it has to say, and understands what comes in it."""
+        self._dialect = dialect
+        self.encode = dialect.encode
+
+    # HTTP
+
+    def _visit(self, data: bytes, *, encrypted: bool) -> bytes | None:
+        """Answers what the client asks for; returns what came behind that, None if nothing does."""
+        # Imported here, since a server that no browser comes to does without.
+        from chatctl.server.web.visit import Visit
+
+        address, port = self._sock.getsockname()[:2]
+        return Visit(self._shared, self, Place(address, port, encrypted)).serve(data)
+
+    @property
+    def ends(self) -> bool:
+        """Whether what the client says is acted on no more."""
+        return self._ending is not None
+
+    def hear(self) -> bytes:
+        """Returns what comes next; nothing once the client has gone, or the session ends."""
+        return b"" if self._ending else self._receive()
+
+    def attend(self) -> None:
+        """Begins with something that the client has asked for, as soon as its rate allows that."""
+        self._asked = time.monotonic()
+        while self._bucket and self._ending is None and not self._bucket.take(1):
+            self._shared.stopping.wait(min(self._bucket.wait(), LONGEST_PAUSE))
+
+    def wait_for_request(self) -> None:
+        """Notes that the client has what it asked for, and its time anew to ask for something."""
+        self._asked = 0.0
+        self.started = time.monotonic()
+        self._served = True
 
     def _try_again(self, error: Error) -> Frames:
         """Ends the session with `error`, unless the client may try something else; returns what it tries."""
@@ -668,7 +716,7 @@ class Session:
         """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
         if self._ending is None:
             self._ending = ending
-            if isinstance(ending, Error) and (offence := _OFFENCES.get(ending.code)):
+            if isinstance(ending, Error) and not self._served and (offence := _OFFENCES.get(ending.code)):
                 self._shared.admission.penalize(self.address, offence)
             if ending.code != "bye":
                 self._reason = f"{ending.code}: {ending.text}"
@@ -740,7 +788,8 @@ class Session:
             self._shared.admission.release(self.address)
             self._shared.forget(self)
         if not name:
-            self._shared.refusals.note(self.address, self._reason)
+            if not self._served:
+                self._shared.refusals.note(self.address, self._reason)
             return
         extra = {"client": name, "address": self.address, "reason": self._reason}
         log.info("%s left (%s): %s", name, self.address, self._reason, extra=extra)

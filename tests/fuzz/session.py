@@ -65,6 +65,7 @@ def _shared(tls: TlsMode) -> Shared:
         encryption=_encryption(config),
         doorstep=Doorstep(),
         refusals=Refusals(),
+        sites=Sites((), ()),
         drainer=_drainer(),
         stopping=threading.Event(),
         forget=lambda _: None,

@@ -18,9 +18,9 @@ def dialect_for(kind: Kind) -> Dialect:
         case Kind.tls:
             return Alert()
         case Kind.http:
-            from chatctl.server.dialects.unserved import Unserved
+            from chatctl.server.web.http import HttpConnection
 
-            return Unserved()
+            return HttpConnection()
         case Kind.plain:
             from chatctl.server.dialects.plain import Plain
 
