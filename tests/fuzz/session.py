@@ -23,6 +23,7 @@ from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import Session, Shared
 from chatctl.server.tls_mode import TlsMode
+from chatctl.server.web.sites import Sites
 
 ADDRESS = "192.0.2.1"
 LARGEST = 64 * 1024  # bytes: what a socket takes before anybody reads

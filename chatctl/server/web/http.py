@@ -270,7 +270,7 @@ def _check_framing(event: h11.Request, request: Request) -> None:
 
 
 def _has_body(request: Request) -> bool:
-    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+    return "transfer-encoding" in request.headers or int(request.headers.get("content-length", "0")) > 0
 
 
 def _too_large() -> Problem:
