@@ -7,8 +7,8 @@ export function el(tag, attributes, ...children) {
 	const made = document.createElement(tag);
 	for (const [key, value] of Object.entries(attributes ?? {}))
 		if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-		else if (value || value === 0) made.setAttribute(key, value === true ? "" : value);
-	made.append(...children.filter((child) => child || child === 0));
+		else if (value) made.setAttribute(key, value === true ? "" : value);
+	made.append(...children.filter(Boolean));
 	return made;
 }
 

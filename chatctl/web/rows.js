@@ -37,7 +37,8 @@ export function draw(item, previous) {
 
 function message(item, previous) {
 	const { name, at, text, kind, state = "" } = item;
-	const follows = previous?.name === name && previous !== item && kind !== "action" && at - previous.at < TOGETHER;
+	const isAction = kind === "action" && text;
+	const follows = !isAction && previous?.name === name && previous !== item && at - previous.at < TOGETHER;
 	const shown = visible(text);
 	const called = name !== kept.name && fold(name) !== fold(kept.name) && mentions(shown, kept.name);
 	const marked = markup(shown, kept.name);
@@ -48,9 +49,9 @@ function message(item, previous) {
 		el(
 			"div",
 			{ class: "body" },
-			follows ? el("span", { class: "unseen" }, nameOf(name)) : el("div", { class: "head" }, nameOf(name), time(at)),
-			kind === "action" && text
-				? el("div", { class: "text action", dir: "auto" }, "* ", nameOf(name), " ", marked)
+			!isAction && el("div", { class: follows ? "unseen" : "head" }, nameOf(name), !follows && time(at)),
+			isAction
+				? el("div", { class: "text action", dir: "auto" }, "* ", nameOf(name), " ", marked, time(at))
 				: el("div", { class: text ? "text" : "text removed", dir: "auto" }, text ? marked : "(removed)"),
 			item.reason && el("p", { class: "alarm" }, `Not delivered: ${oneLine(item.reason)}`),
 		),
