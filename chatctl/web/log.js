@@ -72,7 +72,7 @@ export class Log {
 		if (this.stuck) {
 			this.seen = place.end;
 			this.#window(place.end - MOST, place.end);
-		} else if (place.end - this.from <= MOST) this.#window(this.from, place.end);
+		} else this.#window(this.from, Math.min(place.end, this.from + MOST));
 		this.waiting.replaceChildren(...place.pending.map((item) => this.draw(item, item)));
 		this.#toBottom();
 		this.moved();
@@ -112,6 +112,7 @@ export class Log {
 		const { place, list } = this;
 		this.from = Math.max(place.base, from);
 		this.to = Math.min(place.end, to);
+		this.whole = this.to === place.end;
 		const wanted = new Map();
 		let previous = place.items[this.from - place.base - 1];
 		for (const item of place.items.slice(this.from - place.base, this.to - place.base)) {
@@ -132,7 +133,7 @@ export class Log {
 		const { box, place, from, to } = this;
 		if (!place) return;
 		const below = box.scrollHeight - box.scrollTop - box.clientHeight;
-		this.stuck = below < 48 && to === place.end;
+		this.stuck = below < 48 && this.whole;
 		if (this.stuck) this.seen = place.end;
 		if (box.scrollTop < NEAR && from > place.base) this.#move(from - STEP, Math.min(to, from - STEP + MOST));
 		else if (box.scrollTop < NEAR && place.more) this.older(place);

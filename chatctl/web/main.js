@@ -99,7 +99,8 @@ export function refresh() {
 }
 
 export function reveal(item) {
-	log.reveal(item).classList.add("shown");
+	const row = log.reveal(item);
+	(row.querySelector(".msg") ?? row).classList.add("shown");
 }
 
 export const looksAt = (place) => place === chat.focus && !document.hidden;
