@@ -445,7 +445,7 @@ def test_what_is_read_stays_where_it_is_while_more_comes(
         flood(bob, room, 300)
         ann = visitor(fresh("ann"), f"?room={room}")
         ann.sees("number 300")
-        ann.run("document.getElementById('log').scrollTop = 700")
+        ann.run("document.getElementById('log').scrollTop = 100")
         ann.page.locator("#newest").wait_for()
         place = "document.elementFromPoint(500, 300).closest('[data-id]')"
         wait_for(lambda: min(ann.ids()) < 240, "earlier messages")
@@ -551,7 +551,7 @@ def test_a_reload_goes_on_where_it_was(visitor: Callable[..., Visitor], server: 
         ann.page.locator(".new", has_text="1 message since you left").wait_for()
         wait_for(lambda: ann.ids() == list(range(1, 62)), "all of them, once")
         assert ann.box.input_value() == "a thought that"
-        assert bob.settle() == []
+        assert "msg" not in [frame["t"] for frame in bob.settle()]
 
 
 def test_each_room_has_its_draft(visitor: Callable[..., Visitor]) -> None:

@@ -312,7 +312,7 @@ function listen() {
 			forms[id]();
 			if (id === "enter") event.target.reset();
 		});
-	app.addEventListener("keydown", key);
+	document.addEventListener("keydown", (event) => app.hidden || key(event));
 	document.addEventListener("visibilitychange", () => chat.looked() ?? chat.link.hurry());
 	addEventListener("online", () => chat.link.hurry());
 	addEventListener("hashchange", takeKey);
