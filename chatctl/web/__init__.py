@@ -6,6 +6,7 @@ the line end.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files as resources
 from typing import Any
@@ -29,9 +30,11 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-# What is about a terminal, or what a page has other ways for: it scrolls back, saves and notifies.
-ELSEWHERE = frozenset({"history", "export", "clear", "timestamp", "bell", "notify"})
-THEMES = ("auto", "light", "dark")
+# What is about a terminal, or what a page has other ways for, like buttons and lists.
+ELSEWHERE = frozenset({"history", "export", "clear", "timestamp", "bell", "notify", "theme", "focus", "who"})
+
+_NOTHING = re.compile(r"^\s*(?://.*|/\*.*?\*/)$|^\s+|(?<=[;{,]) // .*$", re.MULTILINE)
+_LITERAL = re.compile(r'("(?:[^"\\]|\\.)*"|`[^`]*`)')  # of JavaScript
 
 
 @cache
@@ -42,8 +45,32 @@ def files() -> dict[str, tuple[str, bytes]]:
         suffix = file.name.rpartition(".")[2]
         if suffix in TYPES:
             path = "/" if file.name == "index.html" else f"/{file.name}"
-            found[path] = TYPES[suffix], file.read_bytes()
+            found[path] = TYPES[suffix], _squeezed(file.read_text("utf-8"), suffix).encode()
     return found
+
+
+def _squeezed(text: str, suffix: str) -> str:
+    """Returns what a browser needs of a file: comments and white space are for those who read it here."""
+    text = _NOTHING.sub("", text)
+    if suffix == "css":
+        return re.sub(r"\s*([{};,>])\s*|(:) ", r"\1\2", text)
+    if suffix == "js":
+        lines = "\n".join(map(_squeezed_line, text.split("\n")))
+        return re.sub(r"(?<=[;{},(\[=>])\n|\n(?=[}\])?:.&|])", "", lines)
+    return text
+
+
+def _squeezed_line(line: str) -> str:
+    """Returns a line of JavaScript without the spaces that do nothing.
+
+    Where it has a regular expression, a division, or a template within another, it stays as it is.
+    """
+    parts = _LITERAL.split(line)
+    code = "".join(parts[::2])
+    if re.search("[/'`]", code) or line.count("`") > 2:
+        return line
+    parts[::2] = [re.sub(r" ?([{}()\[\]=<>?:;,&|!]) ?", r"\1", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def commands() -> list[dict[str, Any]]:
@@ -53,14 +80,10 @@ def commands() -> list[dict[str, Any]]:
 
 def _command(command: Command) -> dict[str, Any]:
     arguments = [_argument(argument) for argument in command.arguments]
-    row = {"name": command.name, "usage": command.usage, "help": command.help, "arguments": arguments}
-    if command.name == "theme":
-        row["help"] = f"the colours: {', '.join(THEMES)}"
-        arguments[0]["choices"] = THEMES
-    return row
+    return {"name": command.name, "usage": command.usage, "help": command.help, "arguments": arguments}
 
 
 def _argument(argument: Argument) -> dict[str, Any]:
     """Returns what an argument is, without what it is not."""
-    kinds = ("label", "needs", "optional", "rest", "completes", "choices")
+    kinds = ("label", "optional", "rest", "completes", "choices")
     return {kind: value for kind in kinds if (value := getattr(argument, kind))}

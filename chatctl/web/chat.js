@@ -7,12 +7,15 @@ import { Place } from "./log.js";
 import { mentions } from "./markup.js";
 import * as page from "./main.js";
 import { labelOf, nameOf, names } from "./rows.js";
-import { fold, oneLine, plural, span, visible } from "./text.js";
+import { fold, moment, oneLine, plural, visible } from "./text.js";
 
 const DONE = { kick: "removed", ban: "banned", mute: "muted", allow: "let in", disallow: "shut out" };
 const PAGE = 100;
 
-export const link = new Link((frame, item) => on[frame.t]?.(frame, item));
+export const link = new Link((frame, item) => {
+	on[frame.t]?.(frame, item, inRoom(frame.room));
+	page.changed();
+});
 const places = new Map();
 let [returning, wanted, teller, motd, listed] = [true, "", "", "", []];
 let role;
@@ -20,6 +23,7 @@ export let focus = null;
 
 export const rooms = () => sorted("room");
 export const talks = () => sorted("name");
+export const all = () => [...rooms(), ...talks()];
 export const listedRooms = () => [...rooms().map(({ room }) => room), ...listed];
 export const people = ({ members }) => [...members.values()].sort();
 const sorted = (kind) => [...places.values()].filter((place) => place[kind]).sort((one, other) => (one.key < other.key ? -1 : 1));
@@ -36,6 +40,8 @@ function placeOf(kind, name) {
 	}
 	return places.get(key);
 }
+
+const postedTo = ({ to, room }) => (to ? placeOf("name", to) : inRoom(room));
 
 /** Comes in; takes up what this tab had. */
 export function start(room) {
@@ -56,8 +62,8 @@ const on = {
 		if (kept.away) request({ t: "away", text: kept.away });
 		page.entered(frame);
 	},
-	_lost: (end) => page.offline(end),
-	_refused: (end) => page.refused(end),
+	_lost: page.offline,
+	_refused: page.refused,
 	_ended(end) {
 		if (end.code !== "replaced") for (const key in kept) if (key !== "name") delete kept[key];
 		page.ended(end);
@@ -69,7 +75,7 @@ const on = {
 		page.online();
 		looked();
 	},
-	_gone: ({ room }) => leave(inRoom(room)),
+	_gone: (_frame, _item, place) => leave(place),
 	room(state) {
 		const place = placeOf("room", state.room);
 		if (state.anew) for (const item of place.items) delete item.id;
@@ -80,14 +86,10 @@ const on = {
 		if (wanted === place.key) go(place);
 		if (state.count > state.members.length) request({ t: "who", room: state.room });
 	},
-	members({ room, names, count, away }) {
-		const place = inRoom(room);
-		if (!place) return;
-		know(place, names);
-		Object.assign(place, { count, away });
+	members({ names, count, away }, _item, place) {
+		if (place) know(Object.assign(place, { count, away }), names);
 	},
-	presence({ room, joined, left, count }) {
-		const place = inRoom(room);
+	presence({ room, joined, left, count }, _item, place) {
 		if (!place) return;
 		place.count = count;
 		for (const name of left) place.members.delete(fold(name));
@@ -98,13 +100,10 @@ const on = {
 			if (others.length) tell([...names(others), what], place);
 		}
 	},
-	msg(frame, item) {
-		if (inRoom(frame.room)) said(inRoom(frame.room), frame, item);
-	},
-	ack({ at, id, nonce }, item) {
-		const { text, kind, room, to } = item.frame;
-		const place = to ? placeOf("name", to) : inRoom(room);
-		if (place) said(place, { name: kept.name, text, kind, room, id, at, nonce }, item);
+	msg: (frame, item, place) => place && said(place, frame, item),
+	ack({ at, id }, { frame }) {
+		const place = postedTo(frame);
+		if (place) said(place, { ...frame, name: kept.name, id, at }, true);
 	},
 	told(frame) {
 		if (ignores(frame.name)) return;
@@ -112,19 +111,19 @@ const on = {
 		said(placeOf("name", frame.to ?? frame.name), frame);
 	},
 	_failed({ text }, { frame }) {
-		const item = frame.to ? placeOf("name", frame.to) : inRoom(frame.room);
-		const failed = item?.pending.find(({ nonce }) => nonce === frame.nonce);
+		const failed = postedTo(frame)?.pending.find(({ nonce }) => nonce === frame.nonce);
 		if (failed) Object.assign(failed, { reason: text, state: "failed" });
-		page.grown(item);
+		page.grown(focus);
 	},
 	error: ({ text }) => alarm(text),
 	notice: ({ text }) => tell([visible(text)]),
-	gap({ room, after, before }) {
-		tell([`Messages ${after + 1} to ${before - 1} are no longer kept.`], inRoom(room));
+	gap({ after, before }, _item, place) {
+		tell([`Messages ${after + 1} to ${before - 1} are no longer kept.`], place);
 	},
-	topic({ room, name, text }) {
-		inRoom(room).topic = text;
-		tell([nameOf(name), text ? ` set the topic: ${oneLine(text)}` : " cleared the topic"], inRoom(room));
+	topic({ name, text }, _item, place) {
+		if (!place) return;
+		place.topic = text;
+		tell([nameOf(name), text ? ` set the topic: ${oneLine(text)}` : " cleared the topic"], place);
 	},
 	renamed({ name, to }) {
 		for (const place of rooms())
@@ -148,29 +147,23 @@ const on = {
 		role = frame.role;
 		tell(["You are ", nameOf(frame.name), `, ${oneLine(role)}`]);
 	},
-	moderated({ what, whom, name, room, until, reason }) {
-		const when = until ? ` until ${new Date(until).toLocaleString("en")}` : "";
-		tell([nameOf(name), ` ${DONE[what] ?? what} ${oneLine(whom)}${when}`, reason && `: ${oneLine(reason)}`], inRoom(room));
+	moderated({ what, whom, name, until, reason }, _item, place) {
+		const when = until ? ` until ${moment(until)}` : "";
+		tell([nameOf(name), ` ${DONE[what] ?? what} ${oneLine(whom)}${when}`, reason && `: ${oneLine(reason)}`], place);
 	},
-	mode({ room, name, ...mode }) {
-		const place = inRoom(room);
+	mode({ name, ...mode }, _item, place) {
 		if (!place) return;
 		place.mode = ["invite_only", "hidden", "read_only", "topic_locked"].filter((one) => mode[one]).join(", ").replaceAll("_", "-");
 		if (name) tell([nameOf(name), ` made this room ${place.mode || "open to all"}`], place);
 	},
-	redacted({ room, id, name, reason }) {
-		const item = inRoom(room)?.items.find((one) => one.id === id);
+	redacted({ id, name, reason }, _item, place) {
+		const item = place?.items.find((one) => one.id === id);
 		if (!item) return;
 		item.text = "";
-		page.redraw(item);
-		tell([nameOf(name), " removed a message", reason && `: ${oneLine(reason)}`], inRoom(room));
+		page.log.redraw(item);
+		tell([nameOf(name), " removed a message", reason && `: ${oneLine(reason)}`], place);
 	},
 };
-for (const [t, act] of Object.entries(on))
-	on[t] = (frame, item) => {
-		act(frame, item);
-		page.changed();
-	};
 
 function know(place, names) {
 	place.members = new Map(names.map((name) => [fold(name), name]));
@@ -202,13 +195,13 @@ function divide(place) {
 	const { new: mark } = place;
 	mark.count++;
 	mark.divider = mark.left ? `${plural(mark.count, "message")} since you left` : "New";
-	page.redraw(mark);
+	page.log.redraw(mark);
 }
 
 function undivide(place) {
 	if (!place.new) return;
 	place.new.gone = true;
-	page.redraw(place.new);
+	page.log.redraw(place.new);
 	place.new = null;
 }
 
@@ -283,10 +276,10 @@ export async function older(place, limit = PAGE) {
 		place.prepend(messages.map((message) => ({ ...message, gone: ignores(message.name) })), more);
 	} catch (error) {
 		place.more = !link.ready;
-		if (link.ready) alarm(error.message);
+		if (link.ready) complain(error);
 	}
 	place.loading = false;
-	page.loaded(place);
+	page.log.changed(place);
 }
 
 /** Brings a message that was found into view. */
@@ -304,40 +297,39 @@ export async function find({ room, id }) {
 export function perform(text) {
 	try {
 		const [command, ...values] = parse(text);
-		const failed = (error) => alarm(error.message);
-		Promise.resolve(commands[command](...values)).catch(failed);
+		Promise.resolve(commands[command](...values)).catch(complain);
 		return true;
 	} catch (error) {
-		alarm(error.message);
-		return false;
+		complain(error);
 	}
 }
 
-const request = (frame) => link.ask(frame).catch((error) => alarm(error.message));
+const complain = ({ message }) => alarm(message);
+export const request = (frame) => link.ask(frame).catch(complain);
 
 function post(frame) {
 	const size = new TextEncoder().encode(frame.text).length;
-	const most = link.limits?.text ?? 8000;
-	if (size > most) throw new Error(`that has ${plural(size, "byte")}, and ${most} are the most that can be said at once`);
+	if (size > link.limits?.text) throw new Error(`that has ${size} bytes, of at most ${link.limits.text}`);
 	page.grown(expect(link.post(frame)), true);
 }
 
 /** Shows what was posted, and is not acked. */
-function expect({ t, room, to, text, kind, nonce }) {
-	const place = t === "tell" ? placeOf("name", to) : placeOf("room", room);
-	place.pending.push({ name: kept.name, text, kind, nonce, at: Date.now(), state: "pending" });
+function expect(frame) {
+	const place = frame.to ? placeOf("name", frame.to) : placeOf("room", frame.room);
+	place.pending.push({ ...frame, name: kept.name, at: Date.now(), state: "pending" });
 	return place;
 }
 
 function say(text, kind) {
-	if (!focus) throw new Error("you are in no room; /join ROOM enters one");
+	if (!focus) fail("you are in no room; /join ROOM enters one");
 	post(focus.room ? { t: "say", room: focus.room, text, kind } : { t: "tell", to: focus.name, text, kind });
 }
 
-function here() {
-	if (!focus?.room) throw new Error("this is no room");
-	return focus.room;
+function fail(text) {
+	throw new Error(text);
 }
+
+const here = () => focus?.room ?? fail("this is no room");
 
 function msg(name, text) {
 	post({ t: "tell", to: name, text });
@@ -350,19 +342,11 @@ const commands = {
 	nick: (name) => link.change({ t: "rename", name }),
 	me: (text) => say(text, "action"),
 	msg,
-	reply(text) {
-		if (!teller) throw new Error("nobody has written to you yet");
-		msg(teller, text);
-	},
-	async who(room) {
-		const list = await link.ask({ t: "who", room: room ? plain(room) : here() });
-		const away = list.away?.length ? [" — away: ", ...names(list.away)] : [];
-		tell([`${list.count} in ${labelOf(list)}: `, ...names(list.names, list.count), ...away]);
-	},
+	reply: (text) => msg(teller || fail("nobody has written to you yet"), text),
 	async whois(whom) {
 		const { name, rooms, at, idle, ...more } = await link.ask({ t: "whois", name: whom });
 		let text = ` is in ${rooms.map((room) => labelOf({ room })).join(", ") || "no room"}`;
-		text += `; came in ${span((Date.now() - at) / 1000)} ago; silent for ${span(idle)}`;
+		text += `; here since ${moment(at)}; silent for ${plural(Math.floor(idle / 60), "minute")}`;
 		for (const key of ["role", "away", "agent", "address"]) if (more[key]) text += `; ${key}: ${oneLine(more[key])}`;
 		tell([nameOf(name), text]);
 	},
@@ -371,7 +355,7 @@ const commands = {
 	ignore(name) {
 		kept.ignored ??= [];
 		if (!name) return tell([`You ignore ${kept.ignored.map(oneLine).join(", ") || "nobody"}.`]);
-		if (isMe(name)) throw new Error("you cannot ignore yourself");
+		if (isMe(name)) fail("you cannot ignore yourself");
 		kept.ignored.push(fold(name));
 		tell([`You do not see any more what ${oneLine(name)} says.`]);
 	},
@@ -387,19 +371,9 @@ const commands = {
 		tell([el("ul", null, ...rooms.slice(0, 200).map(row)), rooms.length > 200 && `and ${rooms.length - 200} more`]);
 	},
 	join: enter,
-	part(room) {
-		const place = room ? inRoom(plain(room)) : focus;
-		if (!place) throw new Error(`you are not in ${labelOf({ room: plain(room) })}`);
-		close(place);
-	},
-	focus(room) {
-		const place = inRoom(plain(room)) ?? [...rooms(), ...talks()][room - 1];
-		if (!place) throw new Error(`you are not in ${labelOf({ room: plain(room) })}; /join enters it`);
-		go(place);
-	},
+	part: (room) => close(room ? (inRoom(plain(room)) ?? fail("you are not in there")) : focus),
 	topic: (text) => (text ? request({ t: "topic", room: here(), text }) : tell([`Topic: ${oneLine(focus.topic) || "none"}`])),
 	search: page.search,
-	theme: (value) => tell([`theme: ${page.theme(value)}`]),
 	quit: () => link.leave(),
 };
 export const known = Object.keys(commands);

@@ -29,11 +29,11 @@ function split(text) {
 }
 
 function* values({ name, usage, arguments: wanted }, rest) {
-	for (const { rest: all, optional, needs, choices } of wanted) {
+	for (const { rest: all, label, optional, choices } of wanted) {
 		let value = rest;
 		[value, rest] = all ? [rest, ""] : split(rest);
 		if (value && choices && !choices.includes(value)) throw new Error(`/${name}: one of ${choices.join(", ")}`);
-		if (!value && !optional) throw new Error(`${usage}: ${needs}`);
+		if (!value && !optional) throw new Error(`${usage}: needs a ${label.toLowerCase()}`);
 		yield value;
 	}
 	if (rest && wanted.length) throw new Error(`${usage}: a ${wanted.at(-1).label.toLowerCase()} has no spaces`);

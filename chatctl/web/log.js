@@ -84,17 +84,15 @@ export class Log {
 	}
 
 	/** The history brought earlier items, or some look otherwise now. */
-	changed() {
+	changed(place = this.place) {
+		if (place !== this.place) return;
 		this.#move(this.from, this.to);
-		if (this.list.offsetHeight < this.box.clientHeight && this.place.more) this.older(this.place);
+		if (this.list.offsetHeight < this.box.clientHeight && place.more) this.older(place);
 		else this.#scrolled();
 	}
 
 	redraw(item) {
-		const old = this.rows.get(item);
-		if (!old) return;
-		this.rows.delete(item);
-		this.#move(this.from, this.to);
+		if (this.rows.delete(item)) this.#move(this.from, this.to);
 	}
 
 	/** Brings an item into view; returns its row. */

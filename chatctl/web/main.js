@@ -5,7 +5,6 @@ import { load } from "./commands.js";
 import * as composer from "./composer.js";
 import { $, chosen, el, fill, keep, kept, setText } from "./dom.js";
 import { Log } from "./log.js";
-import { markup } from "./markup.js";
 import { badge, draw, labelOf, nameOf } from "./rows.js";
 import { clock, day, oneLine, plural, visible } from "./text.js";
 
@@ -14,8 +13,7 @@ const PEOPLE_SHOWN = 300;
 const narrow = matchMedia("(max-width: 720px)");
 const tight = matchMedia("(max-width: 1060px)");
 const app = $("app");
-const root = document.documentElement;
-const log = new Log({ box: $("log"), list: $("messages"), waiting: $("waiting"), draw, older: (place) => chat.older(place), moved });
+export const log = new Log({ box: $("log"), list: $("messages"), waiting: $("waiting"), draw, older: (place) => chat.older(place), moved });
 
 /** Returns a function that does something before the next picture, once, however often it is called. */
 function soon(act) {
@@ -87,16 +85,7 @@ export function grown(place, mine) {
 	grow();
 }
 
-export function loaded(place) {
-	if (place === log.place) log.changed();
-}
-
-export const redraw = (item) => log.redraw(item);
-
-export function refresh() {
-	log.rows.clear();
-	grow();
-}
+export const refresh = () => grow(log.rows.clear());
 
 export function reveal(item) {
 	const row = log.reveal(item);
@@ -107,42 +96,34 @@ export const looksAt = (place) => place === chat.focus && !document.hidden;
 
 export function notify(place, { name, text }) {
 	if (!chosen.notify || Notification.permission !== "granted") return;
-	const shown = new Notification(`${oneLine(name)}${place.room ? ` in ${labelOf(place)}` : ""}`, { body: visible(text).slice(0, 200), tag: place.key });
+	const shown = new Notification(`${oneLine(name)} — ${labelOf(place)}`, { body: visible(text).slice(0, 200), tag: place.key });
 	shown.onclick = () => {
 		window.focus();
 		chat.go(place);
 	};
 }
 
-/** Takes a theme, if one is given; returns the one there is. */
-export function theme(value = "") {
-	root.dataset.theme = chosen.theme = value || (chosen.theme ?? "auto");
+function theme(step) {
+	chosen.theme = THEMES[(THEMES.indexOf(chosen.theme ?? "auto") + step) % 3];
+	document.documentElement.dataset.theme = chosen.theme;
 	setText($("theme"), `Theme: ${chosen.theme}`);
 	keep();
-	return chosen.theme;
 }
 
 export async function search(text) {
 	panel("search");
 	$("query").value = text;
-	$("query").focus();
-	if (!text.trim()) return;
 	const room = $("everywhere").checked ? undefined : chat.focus?.room;
-	const { messages, more } = await chat.link.ask({ t: "search", text, room });
-	setText($("found-count"), messages.length ? plural(messages.length, "message") + (more ? ", and there are more" : "") : "Nothing was found.");
-	$("found").replaceChildren(...messages.map(hit));
+	const found = text.trim() && (await chat.request({ t: "search", text, room }));
+	if (!found) return;
+	setText($("found-count"), plural(found.messages.length, "message") + (found.more ? ", and there are more" : ""));
+	$("found").replaceChildren(...found.messages.map(hit));
 }
 
 function hit(message) {
 	const where = `${labelOf({ room: message.room })} · ${day(message.at)} ${clock(message.at)}`;
-	return el("li", null, el("button", { class: "hit", onclick: () => follow(message) },
-		nameOf(message.name), el("small", null, where),
-		el("span", { class: "text", dir: "auto" }, markup(visible(message.text), kept.name).textContent.slice(0, 300))));
-}
-
-function follow(message) {
-	if (tight.matches) panel("");
-	chat.find(message);
+	return el("li", null, button("hit", "", () => chat.find(message, tight.matches && panel("")), null,
+		nameOf(message.name), el("small", null, where), el("span", { class: "text", dir: "auto" }, visible(message.text).slice(0, 300))));
 }
 
 // What stands around the messages
@@ -152,36 +133,36 @@ function drawAll() {
 	let number = 0;
 	for (const [list, all] of [[$("rooms"), chat.rooms()], [$("talks"), chat.talks()]])
 		fill(list, all.map((one) => tab(one, ++number)));
-	setText($("title"), place ? labelOf(place) : "chatctl");
-	setText($("topic"), place ? oneLine(place.topic) : "");
-	setText($("mode"), place?.mode ?? "");
-	setText($("me"), oneLine(kept.name ?? ""));
-	setText($("standing"), chat.standing());
-	$("show-people").hidden = !place?.room;
-	setText($("count"), place?.count ?? "");
-	setText($("empty"), !place || place.end > place.base || place.more || place.pending.length ? "" : "Nothing has been said here yet.");
+	const { topic, mode, count, room, items, more, pending } = place ?? {};
+	const title = place ? labelOf(place) : "Come in";
+	const empty = !more && !items?.length && !pending?.length;
+	const texts = { title, topic: oneLine(topic ?? ""), mode, me: oneLine(kept.name ?? ""), standing: chat.standing(), count, empty: empty && "Nothing has been said here yet." };
+	for (const id in texts) setText($(id), texts[id] || "");
+	$("show-people").hidden = !room;
 	if (app.dataset.panel === "people") drawPeople(place);
-	const all = [...chat.rooms(), ...chat.talks()];
+	const all = chat.all();
 	const mark = all.some(({ called }) => called) ? "(!) " : all.some(({ unread }) => unread) ? "• " : "";
-	document.title = `${mark}${place ? labelOf(place) : "Come in"} — chatctl`;
+	document.title = `${mark}${title} — chatctl`;
 }
+
+const button = (kind, key, onclick, more, ...children) => el("button", { class: kind, "data-key": key, onclick, ...more }, ...children);
 
 function tab(place, number) {
 	const { room, key, unread, called } = place;
 	const label = labelOf(place);
 	const news = unread ? `, ${unread} unread${called ? ", for you" : ""}` : "";
-	return el("li", { class: `tab ${unread ? "unread" : ""} ${called ? "called" : ""} ${kept.drafts?.[key] ? "draft" : ""}` },
-		el("button", { class: "open", "data-key": key, title: number < 10 && `Alt+${number}`, "aria-label": label + news,
-			"aria-current": place === chat.focus && "page", onclick: () => pick(place) },
-			room ? el("span", { class: "hash" }, "#") : badge(label), el("bdi", null, oneLine(room ?? label)), unread && el("span", { class: "count" }, unread)),
-		el("button", { class: "close", "data-key": `×${key}`, "aria-label": `${room ? "Leave" : "Close"} ${label}`, onclick: () => chat.close(place) }, "×"));
+	const open = { "aria-label": label + news, "aria-current": place === chat.focus && "page", title: number < 10 && `Alt+${number}` };
+	return el("li", { class: `tab ${unread && "unread"} ${called && "called"} ${kept.drafts?.[key] && "draft"}` },
+		button("open", key, () => pick(place), open,
+			room ? el("span", { class: "hash" }, "#") : badge(label), el("bdi", null, oneLine(room ?? label)), unread && el("small", { class: "count" }, unread)),
+		button("close", `×${key}`, () => chat.close(place), { "aria-label": `${room ? "Leave" : "Close"} ${label}` }, "×"));
 }
 
 function drawPeople(place) {
 	const names = place?.room ? chat.people(place).slice(0, PEOPLE_SHOWN) : [];
 	const more = (place?.count ?? 0) - names.length;
 	fill($("people"), names.map((name) =>
-		el("li", null, el("button", { class: "open", "data-key": name, onclick: () => chat.converse(name) },
+		el("li", null, button("open", name, () => chat.converse(name), null,
 			badge(name), nameOf(name), el("small", null, name === kept.name ? "you" : place.away?.includes(name) && "away")))));
 	setText($("people-more"), names.length && more > 0 ? `and ${more} more` : "");
 }
@@ -205,6 +186,7 @@ function panel(what) {
 		$(`show-${one}`).setAttribute("aria-expanded", what === one);
 	}
 	$("panel").hidden = !what;
+	if (what === "search") $("query").focus();
 	veil();
 	changed();
 }
@@ -259,26 +241,26 @@ function resized() {
 
 function key(event) {
 	const { key, altKey, ctrlKey, metaKey, code, target } = event;
-	const all = [...chat.rooms(), ...chat.talks()];
+	const all = chat.all();
 	const step = { ArrowUp: -1, ArrowDown: 1, PageUp: -1, PageDown: 1 }[key];
 	if (altKey && /^Digit[1-9]$/.test(code)) pick(all[code[5] - 1]);
 	else if (altKey && step) pick(all.at((all.indexOf(chat.focus) + step) % all.length));
-	else if ((ctrlKey || metaKey) && key === "k") search("");
-	else if (key === "Escape") escape();
+	else if ((ctrlKey || metaKey) && key === "k") panel("search");
+	else if (key === "Escape") composer.close() || back() || newest();
 	else if (key.startsWith("Page") && target === $("say")) $("log").scrollBy(0, step * $("log").clientHeight * 0.9);
 	else return;
 	event.preventDefault();
-}
-
-function escape() {
-	if (!composer.close() && !back()) newest();
 }
 
 // Coming in
 
 /** Takes the key of an invitation out of the address, where others could see it. */
 function takeKey() {
-	if (location.hash.length > 1) kept.key = decodeURIComponent(location.hash.slice(1));
+	try {
+		kept.key = decodeURIComponent(location.hash.slice(1)) || kept.key;
+	} catch {
+		// Such escapes no key has.
+	}
 	history.replaceState(null, "", location.pathname + location.search);
 }
 
@@ -298,9 +280,9 @@ function listen() {
 	const clicks = {
 		"show-side": () => drawer(app.dataset.drawer ? "" : "side"),
 		"show-people": () => toggle("people"),
-		"show-search": () => (app.dataset.panel === "search" ? panel("") : search("")),
+		"show-search": () => toggle("search"),
 		"close-panel": back, veil: back, newest, notify: allow,
-		theme: () => theme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]),
+		theme: () => theme(1),
 		leave: () => chat.link.leave(),
 		"line-do": () => (chat.link.timer ? chat.link.hurry() : location.reload()),
 	};
@@ -322,7 +304,7 @@ function listen() {
 }
 
 takeKey();
-theme();
+theme(0);
 showNotify();
 resized();
 listen();

@@ -50,10 +50,3 @@ export function day(at) {
 	const [shown, now] = [date(at), Date.now()];
 	return shown === date(now) ? "Today" : shown === date(now - 864e5) ? "Yesterday" : shown;
 }
-
-/** Returns a span of seconds for people: "3 hours". */
-export function span(seconds) {
-	const units = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
-	const [size, unit] = units.find(([size]) => seconds >= size) ?? units[3];
-	return plural(Math.max(0, Math.floor(seconds / size)), unit);
-}
