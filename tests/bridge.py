@@ -1,11 +1,11 @@
-"""The page of the browser, served, and its WebSocket relayed to a chat server: what the server will do itself."""
+"""Serves the page of the browser, and relays its WebSocket to a chat server: what that will do itself."""
 
 from __future__ import annotations
 
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
@@ -84,13 +84,9 @@ def _to_browser(line: socket.socket, browser: ServerConnection) -> None:
         browser.close()
 
 
-@contextmanager
-def _quietly() -> Iterator[None]:
+def _quietly() -> suppress:
     """Lets either side be gone already."""
-    try:
-        yield
-    except (OSError, ConnectionClosed):
-        pass
+    return suppress(OSError, ConnectionClosed)
 
 
 def _page(_browser: ServerConnection, request: Request) -> Response | None:

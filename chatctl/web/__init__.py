@@ -53,10 +53,10 @@ def _squeezed(text: str, suffix: str) -> str:
     """Returns what a browser needs of a file: comments and white space are for those who read it here."""
     text = _NOTHING.sub("", text)
     if suffix == "css":
-        return re.sub(r"\s*([{};,>])\s*|(:) ", r"\1\2", text)
+        return re.sub(r"\s*([{};,>])\s*|(:) ", r"\1\2", text).replace(";}", "}")
     if suffix == "js":
         lines = "\n".join(map(_squeezed_line, text.split("\n")))
-        return re.sub(r"(?<=[;{},(\[=>])\n|\n(?=[}\])?:.&|])", "", lines)
+        return re.sub(r"(?<=[;{},(\[=>])\n|\n(?=[}\])?:.&|])", "", lines).replace(";}", "}")
     return text
 
 

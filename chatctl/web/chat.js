@@ -354,14 +354,13 @@ const commands = {
 	back: () => request({ t: "away" }),
 	ignore(name) {
 		kept.ignored ??= [];
-		if (!name) return tell([`You ignore ${kept.ignored.map(oneLine).join(", ") || "nobody"}.`]);
 		if (isMe(name)) fail("you cannot ignore yourself");
-		kept.ignored.push(fold(name));
-		tell([`You do not see any more what ${oneLine(name)} says.`]);
+		if (name) kept.ignored.push(fold(name));
+		tell([`You ignore ${kept.ignored.map(oneLine).join(", ") || "nobody"}.`]);
 	},
 	unignore(name) {
 		kept.ignored = kept.ignored?.filter((one) => one !== fold(name));
-		tell([`You see what ${oneLine(name)} says.`]);
+		tell([`You see again what ${oneLine(name)} says.`]);
 	},
 	async rooms() {
 		const { rooms } = await link.ask({ t: "list" });

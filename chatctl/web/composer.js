@@ -6,17 +6,14 @@ import { $, el, keep, kept } from "./dom.js";
 const CHOICES_SHOWN = 40;
 const [box, list] = [$("say"), $("choices")];
 const before = () => box.value.slice(0, box.selectionStart);
-let [place, choices, start, chosen] = [null, [], 0, 0];
+let [place, choices, start, chosen, sources, send] = [null, []];
 
 /** Args: sources returns names and rooms; send gets a text, and returns whether it is done with. */
-export function compose(sources, send) {
-	box.addEventListener("input", () => typed(sources));
-	box.addEventListener("keydown", (event) => key(event, sources, send));
+export function compose(...given) {
+	[sources, send] = given;
+	box.addEventListener("input", typed);
+	box.addEventListener("keydown", key);
 	box.addEventListener("blur", close);
-	$("compose").addEventListener("submit", (event) => {
-		event.preventDefault();
-		submit(send);
-	});
 }
 
 /** The box is for this place now, and has its draft. */
@@ -38,10 +35,10 @@ export function close() {
 	return open;
 }
 
-function typed(sources) {
+function typed() {
 	grow();
 	draft();
-	if (/^\/\S*( +\S*)?$|(^|\s)@\S*$/.test(before())) offer(sources);
+	if (/^\/\S*( +\S*)?$|(^|\s)@\S*$/.test(before())) offer();
 	else close();
 }
 
@@ -57,7 +54,7 @@ function draft() {
 	keep();
 }
 
-function submit(send) {
+export function submit() {
 	const text = box.value;
 	if (!text.trim()) return;
 	box.value = "";
@@ -69,36 +66,36 @@ function submit(send) {
 	box.focus();
 }
 
-function key(event, sources, send) {
+function key(event) {
 	const { key, shiftKey, altKey, isComposing } = event;
 	const step = { ArrowDown: 1, ArrowUp: -1 }[key];
 	if (isComposing || shiftKey || altKey) return;
 	if (choices.length && step) mark((chosen + step + choices.length) % choices.length);
-	else if (choices.length && (key === "Tab" || (key === "Enter" && isUnfinished()))) take(choices[chosen], sources);
-	else if (key === "Enter") submit(send);
-	else if (key !== "Tab" || !offer(sources, true)) return;
+	else if (choices.length && (key === "Tab" || (key === "Enter" && isUnfinished()))) take(choices[chosen]);
+	else if (key === "Enter") submit();
+	else if (key !== "Tab" || !offer(true)) return;
 	event.preventDefault();
 }
 
 const isUnfinished = () => before().slice(start) !== choices[chosen][0].trim();
 
 /** Shows what the last word may become, or takes the only thing that it may; returns whether there is any. */
-function offer(sources, takesOne) {
+function offer(takesOne) {
 	close();
 	[start, choices] = complete(before(), ...sources());
 	choices = choices.slice(0, CHOICES_SHOWN);
 	const found = choices.length;
-	if (takesOne && found === 1) take(choices[0], sources);
-	else if (found) draw(sources);
+	if (takesOne && found === 1) take(choices[0]);
+	else if (found) draw();
 	return found;
 }
 
-function draw(sources) {
+function draw() {
 	const rows = choices.map(([what, usage = what, help], at) => {
 		const row = el("li", { role: "option", id: `choice-${at}` }, el("bdi", null, usage), help && el("span", null, help));
 		row.addEventListener("mousedown", (event) => {
 			event.preventDefault();
-			take(choices[at], sources);
+			take(choices[at]);
 		});
 		return row;
 	});
@@ -114,8 +111,8 @@ function mark(at) {
 	box.setAttribute("aria-activedescendant", `choice-${at}`);
 }
 
-function take([what], sources) {
+function take([what]) {
 	box.setRangeText(what, start, box.selectionStart, "end");
 	close();
-	typed(sources);
+	typed();
 }

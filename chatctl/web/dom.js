@@ -15,7 +15,12 @@ export function el(tag, attributes, ...children) {
 /** Fills a list anew; who is on one of its buttons stays there. */
 export function fill(list, rows) {
 	const at = list.contains(document.activeElement) && document.activeElement.dataset.key;
-	list.replaceChildren(...rows);
+	rows.forEach((row, place) => {
+		const old = list.children[place];
+		// What looks the same stays, so that no click is lost between its down and its up.
+		if (!old?.isEqualNode(row)) old ? old.replaceWith(row) : list.append(row);
+	});
+	while (list.children[rows.length]) list.lastChild.remove();
 	if (at) [...list.querySelectorAll("[data-key]")].find((one) => one.dataset.key === at)?.focus();
 }
 
@@ -34,7 +39,11 @@ let timer = 0;
 export function keep(now) {
 	clearTimeout(timer);
 	if (!now) return (timer = setTimeout(keep, 300, true));
-	sessionStorage.setItem("chatctl", JSON.stringify(kept));
-	localStorage.setItem("chatctl", JSON.stringify(chosen));
+	try {
+		sessionStorage.setItem("chatctl", JSON.stringify(kept));
+		localStorage.setItem("chatctl", JSON.stringify(chosen));
+	} catch {
+		// They are full: that costs coming back, and nothing else.
+	}
 }
 addEventListener("pagehide", () => keep(true));

@@ -7,6 +7,7 @@ const FINAL =
 	"replaced banned kicked auth-required auth-failed forbidden bad-name bad-room bad-frame too-long unsupported-version tls-required bye";
 const SHORTEST = 500; // milliseconds, as all times
 const LONGEST = 30_000;
+const LOST = "the connection was lost";
 const STEADY = 10_000; // after which the next wait is short again
 const TAKEN = 30_000; // for which one's own old connection may have the name
 const SILENT = 40_000; // after which the server is asked whether it is there
@@ -72,8 +73,8 @@ export class Link {
 		const all = [...this.sent.values(), ...this.queue];
 		this.sent.clear();
 		this.queue = all.filter(({ fail, frame, wasSent }) => !fail && !(wasSent && frame.t === "part"));
-		for (const { fail } of all) fail?.(new Error("the connection was lost"));
-		const end = { code: "lost", text: "the connection was lost", ...this.end };
+		for (const { fail } of all) fail?.(new Error(LOST));
+		const end = { code: "lost", text: LOST, ...this.end };
 		const wait = this.#pause(end.code, (end.retry ?? 0) * 1000);
 		if (wait !== null) this.timer = setTimeout(() => this.open(), wait);
 		this.take({ ...end, t: wait !== null ? "_lost" : end.wants || !this.everIn ? "_refused" : "_ended" });

@@ -96,7 +96,7 @@ export const looksAt = (place) => place === chat.focus && !document.hidden;
 
 export function notify(place, { name, text }) {
 	if (!chosen.notify || Notification.permission !== "granted") return;
-	const shown = new Notification(`${oneLine(name)} — ${labelOf(place)}`, { body: visible(text).slice(0, 200), tag: place.key });
+	const shown = new Notification([name, place.room].filter(Boolean).map(oneLine).join(" #"), { body: visible(text).slice(0, 200), tag: place.key });
 	shown.onclick = () => {
 		window.focus();
 		chat.go(place);
@@ -152,7 +152,8 @@ function tab(place, number) {
 	const label = labelOf(place);
 	const news = unread ? `, ${unread} unread${called ? ", for you" : ""}` : "";
 	const open = { "aria-label": label + news, "aria-current": place === chat.focus && "page", title: number < 10 && `Alt+${number}` };
-	return el("li", { class: `tab ${unread && "unread"} ${called && "called"} ${kept.drafts?.[key] && "draft"}` },
+	const kinds = ["tab", unread && "unread", called && "called", kept.drafts?.[key] && "draft"];
+	return el("li", { class: kinds.filter(Boolean).join(" ") },
 		button("open", key, () => pick(place), open,
 			room ? el("span", { class: "hash" }, "#") : badge(label), el("bdi", null, oneLine(room ?? label)), unread && el("small", { class: "count" }, unread)),
 		button("close", `×${key}`, () => chat.close(place), { "aria-label": `${room ? "Leave" : "Close"} ${label}` }, "×"));
@@ -287,7 +288,7 @@ function listen() {
 		"line-do": () => (chat.link.timer ? chat.link.hurry() : location.reload()),
 	};
 	for (const id in clicks) $(id).addEventListener("click", clicks[id]);
-	const forms = { "come-in": come, search: () => search($("query").value), enter: () => chat.enter($("room-name").value) };
+	const forms = { "come-in": come, compose: composer.submit, search: () => search($("query").value), enter: () => chat.enter($("room-name").value) };
 	for (const id in forms)
 		$(id).addEventListener("submit", (event) => {
 			event.preventDefault();
