@@ -942,3 +942,54 @@ def test_the_theme_can_be_chosen_and_stays(visitor: Callable[..., Visitor]) -> N
 def test_nothing_moves_for_those_who_want_it_so(visitor: Callable[..., Visitor]) -> None:
     ann = visitor(fresh("ann"), reduced_motion="reduce", viewport={"width": 360, "height": 640})
     assert ann.run("getComputedStyle(document.getElementById('side')).transitionDuration") == "0s"
+
+
+# Pictures
+
+SAID = [
+    ("Dmitri", "I will cut the release after lunch; https://example.org/releases/0.6 says what is in it"),
+    ("carla", "Morning! The build on **main** is green again."),
+    (
+        "carla",
+        "One thing is left:\n```python\ndef greet(name: str) -> str:\n    return f'hello, {name}'\n```",
+    ),
+    ("émile", "Should `greet` take *any* name?"),
+    ("Dmitri", "ann: could you look at the changelog?"),
+]
+
+
+def test_pictures(visitor: Callable[..., Visitor], tmp_path: Path) -> None:
+    """Those that the README shows are made by this, where CHATCTL_PICTURES names a folder for them."""
+    from tests.bridge import Bridge
+
+    where = Path(os.environ.get("CHATCTL_PICTURES", tmp_path))
+    with (
+        running_server("--ephemeral") as server,
+        Bridge(server.port).running() as bridge,
+        ExitStack() as stack,
+    ):
+        ann = visitor("ann", url=bridge.url, viewport={"width": 1280, "height": 800}, color_scheme="light")
+        others = {}
+        for name in ("carla", "Dmitri", "émile"):
+            others[name] = stack.enter_context(server.client(name, rooms={"lobby": None, "ops": None}))
+        others["carla"].send("topic", room="lobby", text="What has no room of its own")
+        for name, text in SAID:
+            others[name].say(text)
+            others[name].settle()
+        ann.say("/join ops")
+        ann.page.locator("#title", has_text="#ops").wait_for()
+        ann.page.keyboard.press("Alt+1")
+        ann.say("On it. Two entries are missing:\n- the page in the browser\n- `--allow-origin`")
+        others["émile"].say("staging is on 0.6", room="ops")
+        others["carla"].send("tell", to="ann", text="lunch at one?")
+        ann.page.locator("#talks .called").wait_for()
+        ann.page.locator(".tab.unread", has_text="ops").wait_for()
+        for picture, scheme, width in (
+            ("light", "light", 1280),
+            ("dark", "dark", 1280),
+            ("phone", "light", 360),
+        ):
+            ann.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            ann.page.set_viewport_size({"width": width, "height": 800 if width > 360 else 720})
+            ann.page.screenshot(path=where / f"page-{picture}.png")
+            assert (where / f"page-{picture}.png").stat().st_size > 10_000
