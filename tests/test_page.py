@@ -443,6 +443,9 @@ def test_people_come_and_go(visitor: Callable[..., Visitor], server: RunningServ
     with server.client(name):
         ann.page.locator("#people .name", has_text=name).wait_for()
         ann.told(f"{name} joined")
+        other = fresh("yan")
+        with server.client(other):
+            ann.told(f"{name}, {other} joined")
         ann.say(f"/whois {name}")
         ann.told(f"{name} is in #lobby")
     ann.told(f"{name} left")
@@ -968,7 +971,7 @@ def test_pictures(visitor: Callable[..., Visitor], tmp_path: Path) -> None:
         Bridge(server.port).running() as bridge,
         ExitStack() as stack,
     ):
-        ann = visitor("ann", url=bridge.url, viewport={"width": 1280, "height": 800}, color_scheme="light")
+        ann = visitor("ann", url=bridge.url, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
         others = {}
         for name in ("carla", "Dmitri", "émile"):
             others[name] = stack.enter_context(server.client(name, rooms={"lobby": None, "ops": None}))

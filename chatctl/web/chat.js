@@ -97,7 +97,7 @@ const on = {
 		if (left.some(isMe) && !link.rooms.has(room)) return leave(place);
 		for (const [list, what] of [[joined, " joined"], [left, " left"]]) {
 			const others = list.filter((name) => !isMe(name) && !ignores(name));
-			if (others.length) tell([...names(others), what], place);
+			if (others.length) pass(place, others, what);
 		}
 	},
 	msg: (frame, item, place) => place && said(place, frame, item),
@@ -165,6 +165,15 @@ const on = {
 	},
 };
 
+/** Tells who came or went; with those before them, if nothing was said meanwhile. */
+function pass(place, who, what) {
+	const last = place.items.at(-1);
+	if (last?.what !== what) return Object.assign(tell([...names(who), what], place), { what, who });
+	last.who.push(...who);
+	last.parts = [...names(last.who), what];
+	page.log.redraw(last);
+}
+
 function know(place, names) {
 	place.members = new Map(names.map((name) => [fold(name), name]));
 }
@@ -212,9 +221,8 @@ function keepUnread() {
 
 /** Adds a line that nobody said. */
 export function tell(parts, place = focus, kind = "") {
-	if (!place) return;
-	place.append({ at: Date.now(), parts, kind });
 	page.grown(place);
+	return place?.append({ at: Date.now(), parts, kind });
 }
 
 export const alarm = (text) => tell([oneLine(text)], focus, "alarm");

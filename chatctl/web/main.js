@@ -116,7 +116,7 @@ export async function search(text) {
 	const room = $("everywhere").checked ? undefined : chat.focus?.room;
 	const found = text.trim() && (await chat.request({ t: "search", text, room }));
 	if (!found) return;
-	setText($("found-count"), plural(found.messages.length, "message") + (found.more ? ", and there are more" : ""));
+	setText($("found-count"), plural(found.messages.length, "message") + (found.more ? " and more" : ""));
 	$("found").replaceChildren(...found.messages.map(hit));
 }
 

@@ -28,10 +28,10 @@ const time = (at) => el("time", { title: moment(at) }, clock(at));
 export function draw(item, previous) {
 	if (item.gone) return el("div", { hidden: true });
 	if (item.divider) return el("div", { class: "day new", role: "separator" }, el("span", null, item.divider));
-	if (item.parts)
-		return el("div", { class: `note ${item.kind}` }, time(item.at), el("div", { class: "body" }, ...item.parts));
 	const newDay = previous !== item && day(item.at) !== (previous?.at && day(previous.at)) && !previous?.divider;
-	const row = message(item, !newDay && previous);
+	const row = item.parts
+		? el("div", { class: `note ${item.kind}` }, time(item.at), el("div", { class: "body" }, ...item.parts))
+		: message(item, !newDay && previous);
 	return newDay ? el("div", null, el("div", { class: "day", role: "separator" }, el("span", null, day(item.at))), row) : row;
 }
 
