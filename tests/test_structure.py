@@ -37,6 +37,7 @@ LAYERS: dict[str, list[str]] = {
     "invite": WORDS,
     "reached": WIRE,
     "qr": [],
+    "web": [*WORDS, "commands"],
     "keepalive": [],
     "tls": [],
     "access": WIRE,
@@ -61,7 +62,7 @@ LAYERS: dict[str, list[str]] = {
         f"server.web.{name}": [*STORE, "server.people", "server.dialects", "server.web"]
         for name in ("http", "request", "sites", "statuses")
     },
-    "server": [*STORE, *TCP, "reached", "qr", "", "server"],
+    "server": [*STORE, *TCP, "reached", "qr", "", "server", "web"],
     "client": [*WIRE, *TCP, "", *LIBRARY],
     "client.settings": [*WIRE, *LIBRARY, "client.settings", "client.display.look"],
     "client.display": [*WIRE, *LIBRARY, "client.display"],
@@ -81,6 +82,7 @@ NO_IMPORTS: dict[str, set[str]] = {
     ),
     **dict.fromkeys(["server.admission", "server.doorstep", "server.refusals"], NETWORK),
     **dict.fromkeys(["server.penalties", "server.sums", "server.permissions"], WORLD),
+    "web": WORLD,
     "history": NETWORK,
     "access": NETWORK,
     "archive": NETWORK,
