@@ -381,9 +381,15 @@ class Session:
 
     def wait_for_request(self) -> None:
         """Notes that the client has what it asked for, and its time anew to ask for something."""
+        self._served = True
         self._asked = 0.0
         self.started = time.monotonic()
-        self._served = True
+
+    def go_on(self, dialect: Dialect) -> None:
+        """Speaks `dialect` from now on, in which the client has its time anew to come in."""
+        self.wait_for_request()
+        self._served = False
+        self.speak(dialect)
 
     def _try_again(self, error: Error) -> Frames:
         """Ends the session with `error`, unless the client may try something else; returns what it tries."""

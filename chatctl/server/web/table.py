@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
+from chatctl.server.web import pages
 from chatctl.server.web.health import healthz
 from chatctl.server.web.routes import Route
+from chatctl.server.web.upgrade import upgrade
 
 
 @cache
 def routes() -> tuple[Route, ...]:
     """Returns the table of routes."""
-    return (Route("GET", "/healthz", healthz),)
+    return (Route("GET", "/ws", upgrade), *pages.routes(), Route("GET", "/healthz", healthz))

@@ -98,6 +98,5 @@ class Visit:
 
     def _switch(self, answer: Switch) -> bytes:
         self._session.send(self._http.switch(answer.headers))
-        self._session.wait_for_request()
-        self._session.speak(answer.dialect)
+        self._session.go_on(answer.dialect)
         return self._http.rest()
