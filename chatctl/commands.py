@@ -12,9 +12,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from chatctl.access.roles import INVITE, MEASURES, SET_MODES, is_at_least
 from chatctl.errors import ChatError
-from chatctl.text import one_line
+from chatctl.messages import Measure, Role
+from chatctl.text import one_line, parse_duration
 
+LONGEST = 10 * 366 * 86_400  # seconds
 MAX_WORD_SHOWN = 32  # characters of an unknown command that its error repeats
 
 
@@ -154,6 +157,54 @@ class Choose(Struct, frozen=True):
     value: str = ""
 
 
+class Register(Struct, frozen=True):
+    """Make one's name an account; the password is asked for."""
+
+
+class Login(Struct, frozen=True):
+    """Be the one whose account `name` is, or that of one's own name; the password is asked for."""
+
+    name: str = ""
+
+
+class Invite(Struct, frozen=True):
+    """Ask for a link that lets somebody in, for so many seconds."""
+
+    seconds: int | None = None
+
+
+class Moderate(Struct, frozen=True):
+    """Do something about a person, for so many seconds or for good."""
+
+    what: Measure
+    whom: str
+    seconds: int | None = None
+    reason: str = ""
+
+
+class Banned(Struct, frozen=True):
+    """List who is banned or muted."""
+
+
+class Redact(Struct, frozen=True):
+    """Take away what a message says: its id, or the name of a person for their last one."""
+
+    what: str
+    reason: str = ""
+
+
+class TopicLock(Struct, frozen=True):
+    """Let only moderators set the topic, or everybody; show who may if `value` is empty."""
+
+    value: str = ""
+
+
+class Mode(Struct, frozen=True):
+    """Change who may enter, see and speak in the room; show that if `choice` is empty."""
+
+    choice: str = ""
+
+
 class Clear(Struct, frozen=True):
     """Clear the screen."""
 
@@ -184,6 +235,14 @@ Action = (
     | Search
     | Export
     | Choose
+    | Register
+    | Login
+    | Invite
+    | Moderate
+    | Banned
+    | Redact
+    | TopicLock
+    | Mode
     | Clear
     | Quit
 )
@@ -202,6 +261,7 @@ class Argument(Struct, frozen=True):
         rest: it is the rest of the line, not one word.
         completes: what its beginning can be completed to.
         choices: what it can be, where that is known.
+        time: it is a duration; a word that cannot be meant as one belongs to what follows.
     """
 
     label: str
@@ -210,15 +270,23 @@ class Argument(Struct, frozen=True):
     rest: bool = False
     completes: Literal["names", "rooms", ""] = ""
     choices: tuple[str, ...] = ()
+    time: bool = False
 
 
 class Command(Struct, frozen=True):
-    """One row: what is typed after the slash, the action it makes, what that takes, and one line of help."""
+    """One row: what is typed after the slash, the action it makes, what that takes, and one line of help.
+
+    Attributes:
+        role: the least that it takes; to others it is not shown.
+        is_secret: a password may be typed behind it by mistake: what is too much is not repeated.
+    """
 
     name: str
     action: Callable[..., Action]
     arguments: tuple[Argument, ...]
     help: str
+    role: Role = "guest"
+    is_secret: bool = False
 
     @property
     def usage(self) -> str:
@@ -236,12 +304,41 @@ _ROOM = Argument("ROOM", "needs a room", completes="rooms")
 _ANY_ROOM = Argument("ROOM", optional=True, completes="rooms")
 _SINCE = Argument("COUNT|TIME", optional=True, rest=True)
 _FILE = Argument("FILE", "needs a file", rest=True)
+_WHOM = Argument("WHOM", "needs a name, an address, or a range of addresses", completes="names")
+_WHAT = Argument("WHAT", "needs the number of a message, or a name", completes="names")
+_TIME = Argument("TIME", optional=True, time=True)
+_REASON = Argument("REASON", optional=True, rest=True)
+_ON_OFF = Argument("on|off", optional=True, choices=("on", "off"))
+_CHOICES = ("invite-only", "public", "hidden", "shown", "read-only", "writable")
+_CHOICE = Argument("CHOICE", optional=True, choices=_CHOICES)
 
 
 def _choice(what: str, choices: tuple[str, ...], help_: str) -> Command:
     """Returns a command that changes an attribute of the look."""
     argument = Argument("HOW", optional=True, choices=choices)
     return Command(what, partial(Choose, what), (argument,), f"{help_}: {', '.join(choices)}")
+
+
+def _invite(time: str = "") -> Invite:
+    return Invite(_seconds(time))
+
+
+def _for_a_time(what: Measure, whom: str, time: str = "", reason: str = "") -> Moderate:
+    return Moderate(what, whom, _seconds(time), reason)
+
+
+def _at_once(what: Measure, whom: str, reason: str = "") -> Moderate:
+    return Moderate(what, whom, None, reason)
+
+
+def _seconds(time: str) -> int | None:
+    return parse_duration(time) if time else None
+
+
+def _measure(what: Measure, *arguments: Argument, help_: str) -> Command:
+    """Returns a command that does something about a person."""
+    action = partial(_for_a_time if _TIME in arguments else _at_once, what)
+    return Command(what, action, arguments, help_, MEASURES[what])
 
 
 COMMANDS = (
@@ -263,23 +360,45 @@ COMMANDS = (
     Command("topic", Topic, (_ANY_TEXT,), "show or set the room's topic"),
     Command("history", History, (_SINCE,), "show what was said: /history 200, or 2h"),
     Command("search", Search, (_TEXT,), "find messages by their words, in all rooms"),
-    Command("export", Export, (_FILE,), "write the room to a .jsonl, .md, .html or .txt file"),
+    Command("export", Export, (_FILE,), "write the room to a .jsonl, .md, .html, .txt file"),
     _choice("timestamp", ("off", "time", "datetime"), "in front of messages"),
     _choice("bell", ("off", "mentions", "all"), "what rings"),
     _choice("notify", ("off", "osc9", "osc777"), "tell the desktop too"),
-    _choice("theme", ("auto", "dark", "light", "mono", "high-contrast"), "the colours"),
+    _choice("theme", ("auto", "dark", "light", "mono", "high-contrast"), "colours"),
+    Command("register", Register, (), "give your name a password: it is yours then", is_secret=True),
+    Command("login", Login, (_ANY_NAME,), "prove that a name is yours, by its password", is_secret=True),
+    Command("invite", _invite, (_TIME,), "make a link that lets one in, for a day or TIME", INVITE),
+    _measure("kick", _NAME, _REASON, help_="throw someone out"),
+    _measure("ban", _WHOM, _TIME, _REASON, help_="let someone in no more: /ban eve 2h spam"),
+    _measure("unban", _WHOM, help_="let someone in again"),
+    Command("banned", Banned, (), "list who is banned or muted", MEASURES["ban"]),
+    _measure("mute", _NAME, _TIME, _REASON, help_="let someone say nothing: /mute eve 10m"),
+    _measure("unmute", _NAME, help_="let someone speak again"),
+    _measure("op", _NAME, help_="make someone with an account a moderator"),
+    _measure("deop", _NAME, help_="make a moderator a member again"),
+    _measure("allow", _NAME, help_="let an account into this invite-only room"),
+    _measure("disallow", _NAME, help_="let it in no more"),
+    Command("redact", Redact, (_WHAT, _REASON), "take away message #17, or someone's last one"),
+    Command("topic-lock", TopicLock, (_ON_OFF,), "let only moderators set the topic", SET_MODES),
+    Command("mode", Mode, (_CHOICE,), "say who may enter, see and speak in this room", SET_MODES),
     Command("clear", Clear, (), "clear the screen"),
     Command("quit", Quit, (), "leave the chat; exit does too"),
 )
 _BY_NAME = {command.name: command for command in COMMANDS}
 
 
-def help_text() -> str:
-    """Returns the commands, one a line, and what else can be typed."""
-    rows = [(command.usage, command.help) for command in COMMANDS]
+def help_text(role: Role = "owner") -> str:
+    """Returns the commands that somebody of this role can use, one a line, and what else can be typed."""
+    rows = [(command.usage, command.help) for command in COMMANDS if is_at_least(role, command.role)]
     rows.append(("//TEXT", "say TEXT with one slash in front"))
     width = max(len(usage) for usage, _ in rows)
     return "\n".join(f"{usage:{width}}  {help_}" for usage, help_ in rows)
+
+
+def is_secret(line: str) -> bool:
+    """Returns whether a password may be in a typed line by mistake, so that it is not to be kept."""
+    names = tuple(f"/{command.name}" for command in COMMANDS if command.is_secret)
+    return line.strip().lower().startswith(names)
 
 
 def parse(line: str) -> Action | None:
@@ -324,15 +443,36 @@ def _arguments(command: Command, rest: str) -> list[str]:
     """
     values: list[str] = []
     for argument in command.arguments:
-        value, rest = (rest, "") if argument.rest else _split(rest)
+        value, after = (rest, "") if argument.rest else _split(rest)
+        if argument.time and not _is_time(command, argument, value):
+            values.append("")
+            continue
+        rest = after
         if value:
             values.append(_check(command, argument, value))
         elif not argument.optional:
             raise UsageError(f"{command.usage}: {argument.needs}")
     # Whoever types more than a command without arguments needs (/quit bye all) is understood all the same.
-    if rest and command.arguments:
+    if rest and command.arguments and not command.is_secret:
         raise UsageError(f"{command.usage}: a {command.arguments[-1].label.lower()} has no spaces")
     return values
+
+
+def _is_time(command: Command, argument: Argument, word: str) -> bool:
+    """Returns whether `word` is a duration, and not the beginning of what follows.
+
+    Raises:
+        UsageError: it is none, but seems to be meant as one: without it, it would be for good.
+    """
+    try:
+        seconds = parse_duration(word)
+    except ValueError as error:
+        if word[:1].isdigit() or (word and argument is command.arguments[-1]):
+            raise UsageError(f"{command.usage}: {error}") from None
+        return False
+    if seconds > LONGEST:
+        raise UsageError(f"{command.usage}: {word} is more than ten years; leave it out for good")
+    return True
 
 
 # Completion
@@ -361,7 +501,11 @@ class Completion(Struct, frozen=True):
 
 
 def complete(
-    line: str, names: Iterable[str], rooms: Iterable[str], emoji: Callable[[str], list[str]] = _no_emoji
+    line: str,
+    names: Iterable[str],
+    rooms: Iterable[str],
+    emoji: Callable[[str], list[str]] = _no_emoji,
+    role: Role = "owner",
 ) -> Completion:
     """Returns what the last word of `line` may become.
 
@@ -370,21 +514,24 @@ def complete(
         names: of people who may be meant.
         rooms: that may be meant, without ``#``.
         emoji: returns the names of emoji, with their colons, that begin with a word.
+        role: of the one who types: commands that take more are not offered.
     """
     start = max(line.rfind(blank) for blank in " \t\n") + 1
     word, before = line[start:], line[:start].split()
     if len(word) > 1 and word.startswith(":"):
         choices = emoji(word)
     elif line.startswith("/") and not line.startswith("//"):
-        choices = _complete_command(word, before, names, rooms)
+        choices = _complete_command(word, before, names, rooms, role)
     else:
         choices = _matching(word, names, ": " if not before else " ") if word else []
     return Completion(start, choices)
 
 
-def _complete_command(word: str, before: list[str], names: Iterable[str], rooms: Iterable[str]) -> list[str]:
+def _complete_command(
+    word: str, before: list[str], names: Iterable[str], rooms: Iterable[str], role: Role
+) -> list[str]:
     if not before:
-        return _matching(word, (f"/{command.name}" for command in COMMANDS), " ")
+        return _matching(word, (f"/{c.name}" for c in COMMANDS if is_at_least(role, c.role)), " ")
     command = _BY_NAME.get(before[0][1:].lower())
     if command is None:
         return []

@@ -4,7 +4,8 @@
 
     ChatError              anything chatctl tells a person instead of showing a traceback
     ├── Refused            the server says no to one frame: a wire code and words for people
-    │   └── StorageError   the history cannot be written or read right now
+    │   ├── StorageError   the history cannot be written or read right now
+    │   └── NotProven      somebody has to show first, by key or password, that they may
     ├── FrameError         the peer's bytes are not frames; the connection cannot go on
     ├── DataError          a data directory, or a file of messages, that cannot be used
     ├── ListenError        the server cannot open its port
@@ -16,6 +17,8 @@ Data is in attributes, words for people are in ``str()``. Only ``cli`` turns the
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class ChatError(Exception):
@@ -53,6 +56,18 @@ class StorageError(Refused):
         super().__init__("storage", text)
 
 
+class NotProven(Refused):
+    """Somebody has to show first that they may come in, or stay.
+
+    Attributes:
+        wants: by what.
+    """
+
+    def __init__(self, code: str, text: str, wants: Literal["key", "password"]) -> None:
+        super().__init__(code, text)
+        self.wants = wants
+
+
 class FrameError(ChatError):
     """Bytes from the peer that cannot be frames; nothing that follows them can be trusted."""
 
@@ -78,9 +93,11 @@ class ConnectionFailed(ChatError):
 
     Attributes:
         refused: the server itself said no, or would: to try again as before is of no use, or not now.
+        wants: what it lets nobody in without, ``key`` or ``password``, if it said so.
     """
 
     exit_code = 3
+    wants: str | None = None
 
     def __init__(self, text: str, *, code: str | None = None, refused: bool = False) -> None:
         super().__init__(text, code=code)

@@ -18,12 +18,14 @@ import msgspec
 from chatctl.messages import (
     MAX_CLIENT_FRAME,
     MAX_DEPTH,
+    MAX_REASON,
     MAX_SERVER_FRAME,
     VERSION,
     ClientFrame,
     Frame,
     ServerFrame,
 )
+from chatctl.text import one_line
 
 _encoder = msgspec.json.Encoder()
 # Possessive, and content with a string that does not end: else a line of quotes takes quadratic time.
@@ -164,7 +166,7 @@ class Language(Generic[F]):
         except UnicodeDecodeError:
             return Fault("bad-frame", "not UTF-8")
         except msgspec.MsgspecError as error:
-            return self._read_again(line, str(error))
+            return self._read_again(line, _reason(error))
 
     def _read_again(self, line: bytes, reason: str) -> F | Fault:
         r"""Reads a line that msgspec refuses, to say what is wrong with it.
@@ -186,7 +188,7 @@ class Language(Generic[F]):
         try:
             return cast(F, msgspec.convert(value, type=self._union))
         except msgspec.ValidationError as error:
-            return self._explain(value, str(error))
+            return self._explain(value, _reason(error))
         except UnicodeEncodeError:  # A lone surrogate where one of a few words is expected.
             return self._explain(value, "Lone surrogates in a word of the protocol")
 
@@ -231,6 +233,11 @@ def client_frames() -> FrameReader[ClientFrame]:
 def server_frames() -> FrameReader[ServerFrame]:
     """Returns the client's reader of what its server sends."""
     return FrameReader(_SERVER, MAX_SERVER_FRAME)
+
+
+def _reason(error: msgspec.MsgspecError) -> str:
+    """Returns what msgspec says is wrong; it repeats words of the frame, whatever these hold."""
+    return one_line(str(error)[:MAX_REASON])
 
 
 def _is_text(value: str) -> bool:

@@ -14,13 +14,12 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from msgspec import Struct
 
+from chatctl.address import DEFAULT_PORT, SCHEME, join_address
 from chatctl.errors import ChatError, Refused
 from chatctl.messages import LOBBY
 from chatctl.names import check_room
 from chatctl.text import one_line
 
-SCHEME = "chat://"
-DEFAULT_PORT = 12345
 MAX_LINK = 1_000  # characters
 MAX_KEY = 1_024  # bytes
 _PIN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -51,10 +50,10 @@ class Invitation(Struct, frozen=True):
 
 def format_link(invitation: Invitation) -> str:
     """Returns the link that says what `invitation` does."""
-    host = f"[{invitation.host}]" if ":" in invitation.host else invitation.host
+    where = join_address(invitation.host, invitation.port)
     pin = f"?pin={invitation.pin}" if invitation.pin else ""
     key = f"#{quote(invitation.key, safe='')}" if invitation.key else ""
-    return f"{SCHEME}{host}:{invitation.port}/{quote(invitation.room, safe='')}{pin}{key}"
+    return f"{SCHEME}{where}/{quote(invitation.room, safe='')}{pin}{key}"
 
 
 def parse_link(link: str) -> Invitation:
@@ -64,7 +63,7 @@ def parse_link(link: str) -> Invitation:
         ChatError: in one line why it is none; the key is not repeated.
     """
     shown = one_line(link.partition("#")[0][:80])
-    if not link.startswith(SCHEME) or len(link) > MAX_LINK:
+    if not link.startswith(SCHEME) or len(link) > MAX_LINK or not link.isprintable():
         raise ChatError(f"{shown} is not a link like chat://HOST:PORT/ROOM#KEY")
     try:
         parts = urlsplit(link)

@@ -12,6 +12,7 @@ from chatctl.errors import Refused
 
 MAX_TEXT = 8_000  # bytes of UTF-8
 MAX_TOPIC = 400  # bytes of UTF-8
+REMOVED = "(removed)"  # what people see in place of a text that was redacted
 
 _DURATION = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

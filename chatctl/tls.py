@@ -12,6 +12,8 @@ import ssl
 from contextlib import suppress
 
 PIECE = 16 * 1024  # bytes of one record (RFC 8446 section 5.1)
+SEQUENCE = 0x30  # tags of DER (X.690)
+VERSION = 0xA0  # which is left out of a certificate of the first one
 
 
 class Channel:
@@ -40,7 +42,7 @@ class Channel:
         self._shake_hands()
         return self._outgoing.read()
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes:
         """Takes what the peer sent; returns what that says, which may be nothing yet.
 
         `pending` may have something to send afterwards, also where this raises: an alert.
@@ -48,13 +50,23 @@ class Channel:
         Raises:
             ssl.SSLError: it is not what it should be; the connection cannot go on.
         """
+        if len(data) <= PIECE:
+            return self._feed(data)
+        view = memoryview(data)
+        return b"".join([self._feed(view[start : start + PIECE]) for start in range(0, len(view), PIECE)])
+
+    def _feed(self, data: bytes | memoryview) -> bytes:
+        # A piece at a time, as in `seal`: a MemoryBIO keeps for ever the room it once needed.
         self._incoming.write(data)
         if not self.ready:
             self._shake_hands()
         parts: list[bytes] = []
         try:
-            while self.ready and not self.ended and (part := self._tls.read(PIECE)):
+            while self.ready and not self.ended:
+                part = self._tls.read(PIECE)
                 parts.append(part)
+                # Nothing is what Python returns, where it raises no error, once the peer has said its last.
+                self.ended = not part
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
@@ -68,12 +80,17 @@ class Channel:
             return
         self.ready = True
 
-    def seal(self, data: bytes) -> bytes:
+    def seal(self, data: bytes | memoryview) -> bytes:
         """Returns what is to be sent to say `data`, with what was pending before it. The channel is ready."""
+        if len(data) <= PIECE:
+            self._tls.write(data)
+            return self._outgoing.read()
         view = memoryview(data)
+        parts: list[bytes] = []
         while view:
             view = view[self._tls.write(view[:PIECE]) :]
-        return self._outgoing.read()
+            parts.append(self._outgoing.read())
+        return b"".join(parts)
 
     def pending(self) -> bytes:
         """Returns what is to be sent besides: parts of the handshake, alerts, answers to key updates."""
@@ -98,9 +115,36 @@ def pin_of(certificate: bytes) -> str:
     Raises:
         ValueError: it is no certificate.
     """
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-    from cryptography.x509 import load_der_x509_certificate
-
-    key = load_der_x509_certificate(certificate).public_key()
-    digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    digest = hashlib.sha256(_public_key(certificate)).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _public_key(certificate: bytes) -> bytes:
+    """Returns the subjectPublicKeyInfo (RFC 5280 section 4.1).
+
+    To import what parses all of a certificate takes longer than a whole command of the client.
+    """
+    _, start, _ = _element(certificate, 0)  # Certificate
+    _, place, end = _element(certificate, start)  # TBSCertificate
+    tag, _, behind = _element(certificate, place)
+    if tag == VERSION:
+        place = behind
+    for _ in range(5):  # serialNumber, signature, issuer, validity, subject
+        _, _, place = _element(certificate, place)
+    tag, _, behind = _element(certificate, place)
+    if tag != SEQUENCE or behind > end:
+        raise ValueError("it has no public key")
+    return certificate[place:behind]
+
+
+def _element(data: bytes, place: int) -> tuple[int, int, int]:
+    """Returns the tag of the DER element at `place`, where its content begins, and where it ends."""
+    if len(data) < place + 2:
+        raise ValueError("it is cut")
+    tag, size, start = data[place], data[place + 1], place + 2
+    if size & 0x80:
+        start += size & 0x7F
+        size = int.from_bytes(data[place + 2 : start])
+    if start + size > len(data):
+        raise ValueError("it is cut")
+    return tag, start, start + size

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -82,6 +83,7 @@ class RunningServer:
     def __init__(
         self, *args: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
     ) -> None:
+        self.always: dict[str, Any] = {}  # keys of each client's hello
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by running_server
         self._data = tempfile.TemporaryDirectory(prefix="chatctl-")
         kept = {"--data", "--ephemeral"}.intersection(args)
@@ -116,19 +118,22 @@ class RunningServer:
     def pid(self) -> int:
         return self.proc.pid
 
-    def client(self, name: str, **hello: Any) -> RawClient:
+    def client(self, name: str, *, tls: bool = False, **hello: Any) -> RawClient:
         """Returns a client that has its welcome."""
-        client = RawClient(self.host, self.port)
+        client = RawClient(self.host, self.port, tls=tls)
         try:
-            client.hello(name, **hello)
+            client.hello(name, **self.always | hello)
         except BaseException:
             client.close()
             raise
         return client
 
-    def raw(self, *, narrow: bool = False) -> RawClient:
-        """Returns a connection on which nothing was sent; a `narrow` one soon takes no more unless read."""
-        return RawClient(self.host, self.port, narrow=narrow)
+    def raw(self, *, narrow: bool = False, tls: bool = False, source: str = "") -> RawClient:
+        """Returns a connection on which nothing was said; a `narrow` one soon takes no more unless read.
+
+        On Linux any address that begins with 127 can be its `source`.
+        """
+        return RawClient(self.host, self.port, narrow=narrow, tls=tls, source=source)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
@@ -188,10 +193,20 @@ def running_server(
     assert "Traceback" not in log, log
 
 
-class RawClient:
-    """Speaks the protocol over a bare socket, and sees every byte."""
+def trusting() -> ssl.SSLContext:
+    """Returns what clients that verify nothing make TLS handshakes by."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
-    def __init__(self, host: str, port: int, *, narrow: bool = False) -> None:
+
+class RawClient:
+    """Speaks the protocol over a bare socket, or over TLS that verifies nothing, and sees every byte."""
+
+    def __init__(
+        self, host: str, port: int, *, narrow: bool = False, tls: bool = False, source: str = ""
+    ) -> None:
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.settimeout(SECONDS)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -200,7 +215,11 @@ class RawClient:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         try:
+            if source:
+                self.sock.bind((source, 0))
             self.sock.connect((host, port))
+            if tls:
+                self.sock = trusting().wrap_socket(self.sock)
         except OSError:
             self.sock.close()
             raise
@@ -258,6 +277,11 @@ class RawClient:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
+    def leave(self) -> None:
+        """Says bye, and waits until the server has closed: the name is free then."""
+        self.send("bye")
+        self.all_until_end()
+
     def all_until_end(self) -> list[dict[str, Any]]:
         """Returns all frames that come until the server closes."""
         frames: list[dict[str, Any]] = []
@@ -297,17 +321,17 @@ class RawClient:
 
 
 @contextmanager
-def undisturbed(server: RunningServer) -> Iterator[None]:
+def undisturbed(server: RunningServer, **hello: Any) -> Iterator[None]:
     """Lets two people chat all the while, who must not notice what else happens to the server.
 
     They are in a room of their own: a message takes its usual way there in good time, and nothing else
-    reaches them.
+    reaches them. `hello` is what they say besides to come in.
     """
     room = fresh("aside")
     over = threading.Event()
     with (
-        server.client(fresh("ann"), rooms={room: None}) as ann,
-        server.client(fresh("bob"), rooms={room: None}) as bob,
+        server.client(fresh("ann"), rooms={room: None}, **hello) as ann,
+        server.client(fresh("bob"), rooms={room: None}, **hello) as bob,
         ThreadPoolExecutor(1) as pool,
     ):
         # Whoever was in first is told of the other one: that must not come in the middle of the chat.

@@ -528,3 +528,60 @@ def test_the_history_itself_is_never_written_over(tmp_path: Path, name: str) -> 
         with pytest.raises(DataError, match="the history itself"):
             export(tmp_path, path)
     assert exported(tmp_path) == before
+
+
+# What was redacted
+
+
+def redacted(directory: Path, at: float = 1_700_000_000) -> bytes:
+    """Makes a history in which something was redacted; returns its lines."""
+    with opened(directory, at=at) as log:
+        log.append(
+            "lobby", [post("secretword"), post("kept", nonce="n"), post("secretword too", kind="action")]
+        )
+        for id_ in (1, 3):
+            log.redact("lobby", id_)
+    return exported(directory)
+
+
+def test_what_was_redacted_comes_back_as_such(tmp_path: Path) -> None:
+    lines = redacted(tmp_path / "old")
+    assert [json.loads(line)["text"] for line in lines.splitlines()] == ["", "kept", ""]
+    assert imported(lines, tmp_path / "new") == (3, 0, 1)
+    assert imported(lines, tmp_path / "new") == (0, 3, 0)
+    assert exported(tmp_path / "new") == lines
+    with opened(tmp_path / "new") as log:
+        assert [message.id for message in log.search("kept", ["lobby"], 9)] == [2]
+        assert log.redact("lobby", 1) == log.read("lobby", 0, 1)[0]
+
+
+def test_what_was_redacted_on_one_side_stays_as_it_is(tmp_path: Path) -> None:
+    fill(tmp_path / "old")
+    whole = exported(tmp_path / "old")
+    with opened(tmp_path / "old") as log:
+        log.redact("lobby", 2)
+    lacking = exported(tmp_path / "old")
+    assert imported(whole, tmp_path / "old") == (0, 3, 0)
+    assert exported(tmp_path / "old") == lacking
+    imported(whole, tmp_path / "new")
+    assert imported(lacking, tmp_path / "new") == (0, 3, 0)
+    assert exported(tmp_path / "new") == whole
+    other = lacking.replace(b"1700000000000", b"1700000000001")
+    with pytest.raises(DataError, match="#lobby 1 is another message there"):
+        imported(other, tmp_path / "new")
+
+
+def test_a_backup_has_nothing_of_what_was_redacted(tmp_path: Path) -> None:
+    with opened(tmp_path / "data") as log:
+        log.append("lobby", [post(f"{number} secretword{number:04}x") for number in range(2_000)])
+        assert log.search("secretword0777x", ["lobby"], 9)
+        log.redact("lobby", 778)
+        assert b"secretword0777x" in (tmp_path / "data" / f"{FILE}-wal").read_bytes()
+        (tmp_path / "copy").mkdir()
+        backup(tmp_path / "data", tmp_path / "copy" / FILE)
+    data = (tmp_path / "copy" / FILE).read_bytes()
+    assert b"secretword0777x" not in data
+    assert b"secretword0778x" in data
+    with opened(tmp_path / "copy") as log:
+        assert log.read("lobby", 777, 1)[0].text == ""
+        assert log.search("secretword0778x", ["lobby"], 9)

@@ -436,3 +436,22 @@ def test_links(text: str, links: list[str]) -> None:
     pieces = list(split_links(text))
     assert [piece for piece, is_link in pieces if is_link] == links
     assert "".join(piece for piece, _ in pieces) == text
+
+
+@pytest.mark.parametrize(
+    ("format_", "shown"),
+    [
+        ("text", "14:03  ann: (removed)\n"),
+        ("markdown", "**ann** 14:03 *(removed)*\n"),
+        ("html", '<span dir="auto"><i class="note">(removed)</i></span>'),
+    ],
+)
+def test_what_was_redacted_is_shown_as_such(chat: Chat, format_: str, shown: str) -> None:
+    chat.say("secretword")
+    chat.say("secretword", kind="action")
+    for id_ in (1, 2):
+        chat.log.redact("lobby", id_)
+    written = chat.export(format_)
+    assert shown in written
+    assert written.count("(removed)") == 2
+    assert "secretword" not in written

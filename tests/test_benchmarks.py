@@ -44,6 +44,16 @@ def test_nothing_is_lost_and_the_picture_is_drawn(mode: str, peer: str, tmp_path
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
 
 
+def test_tls_is_measured_beside_plain_text(tmp_path: Path) -> None:
+    done = benchmark("--mode", "tls", *FEW, "--picture", str(tmp_path / "picture.svg"))
+    assert done.returncode == 0, done.stderr
+    (rows,) = json.loads(done.stdout).values()
+    assert list(rows) == ["chatctl", "chatctl --tls required"]
+    for figures in rows.values():
+        assert figures["lost"] == 0
+        assert figures["deliveries/s"] > 0 < figures["connect s"]
+
+
 def test_a_long_history_is_measured_beside_an_empty_one(tmp_path: Path) -> None:
     few = ["--messages", "2000", "--rounds", "1", "--json", "--picture", str(tmp_path / "picture.svg")]
     done = benchmark("--mode", "history", *few)

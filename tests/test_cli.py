@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 import chatctl
-from chatctl.client.access import split_address
+from chatctl.address import split_address
 from tests.helpers import SECONDS, environment, running_server, wait_for
 
 
@@ -51,7 +51,7 @@ def test_help_goes_to_standard_output(args: list[str], words: list[str]) -> None
 def test_every_option_has_help_and_a_variable() -> None:
     done = chatctl_command("serve", "--help", COLUMNS="200")
     options = ["host", "port", "data", "ephemeral", "rate", "burst", "max-clients", "max-per-ip", "motd"]
-    for option in [*options, "log-level", "log-json"]:
+    for option in [*options, "max-new-per-ip", "log-level", "log-json"]:
         assert f"--{option} " in done.stdout
         assert f"CHATCTL_{option.upper().replace('-', '_')}]" in done.stdout
 
@@ -167,9 +167,9 @@ def test_log_level() -> None:
         assert server.log == ""
 
 
-def test_listening_beyond_this_machine_is_warned_of() -> None:
-    with running_server("--host", "0.0.0.0", "--log-level", "warning") as server:
-        wait_for(lambda: "no keys and no encryption yet" in server.log, "the warning")
+def test_listening_beyond_this_machine_for_anyone_is_warned_of() -> None:
+    with running_server("--host", "0.0.0.0", "--open", "--log-level", "warning") as server:
+        wait_for(lambda: "no key is asked for" in server.log, "the warning")
 
 
 @pytest.mark.parametrize(

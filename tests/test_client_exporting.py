@@ -41,6 +41,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     log.set_topic(Topic("dev", TOPIC, "ann", 1_700_000_000_000))
     log.append("dev", [Post(*_author(place), text, nonce=f"n{place}") for place, text in enumerate(texts)])
     log.append("dev", [Post("bob", "bob", "waves\ntwice", "action")])
+    log.append("dev", [Post("bob", "bob", "secretword")])
+    log.redact("dev", COUNT + 2)
     log.append("lobby", [Post("ann", "ann", "elsewhere")])
     log.close()
     return made
@@ -72,7 +74,7 @@ def left_in(directory: Path) -> list[str]:
 @pytest.mark.parametrize("name", ["out.md", "out.HTML", "out.txt"])
 def test_files_for_people_are_those_of_export(eve: ChatClient, data: Path, tmp_path: Path, name: str) -> None:
     mine, whole = tmp_path / name, tmp_path / f"whole-{name}"
-    assert export_room(eve, "#Dev", mine, TOPIC) == COUNT + 1
+    assert export_room(eve, "#Dev", mine, TOPIC) == COUNT + 2
     assert export(data, whole, room="dev") == 0
     assert mine.read_bytes() == whole.read_bytes()
     assert mine.stat().st_mode & 0o777 == 0o600
@@ -83,7 +85,7 @@ def test_json_lines_are_those_of_export_but_for_what_a_client_is_not_told(
     eve: ChatClient, data: Path, tmp_path: Path, name: str
 ) -> None:
     mine, whole = tmp_path / name, tmp_path / "whole.jsonl"
-    assert export_room(eve, "dev", mine, TOPIC) == COUNT + 1
+    assert export_room(eve, "dev", mine, TOPIC) == COUNT + 2
     assert export(data, whole, room="dev") == 0
     topic, *lines = whole.read_bytes().splitlines(keepends=True)
     assert topic.startswith(b'{"t":"topic"')
@@ -93,7 +95,7 @@ def test_json_lines_are_those_of_export_but_for_what_a_client_is_not_told(
 
 
 def test_json_lines_can_be_imported(eve: ChatClient, tmp_path: Path) -> None:
-    for room, count in (("dev", COUNT + 1), ("old", 1)):
+    for room, count in (("dev", COUNT + 2), ("old", 1)):
         path = tmp_path / f"{room}.jsonl"
         assert export_room(eve, room, path, TOPIC) == count
         assert import_file(path, tmp_path / "new").added == count
@@ -124,7 +126,7 @@ def test_the_chat_goes_on_meanwhile(server: RunningServer, eve: ChatClient, tmp_
                 break
         eve.say("yes")
         assert ann.texts(2)[1] == "yes"
-        assert exporting.result() == COUNT + 1
+        assert exporting.result() == COUNT + 2
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,35 @@ def test_path(path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{path}\n", "")
 
 
+LINK = f"chat://a.example:1/dev?pin={'p' * 43}"
+
+
+def test_a_link_with_a_key_is_as_secret_as_a_key(path: Path) -> None:
+    done = run(path, "config", "set", "server", f"{LINK}#s3cret")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert path.stat().st_mode & 0o777 == 0o600
+    done = run(path, "config", "show")
+    assert f'server = "{LINK}#********"  # {path}:1' in done.stdout.splitlines()
+    assert "s3cret" not in done.stdout
+    path.chmod(0o644)
+    done = run(path, "history", "--port", "1", "--host", "127.0.0.1", "--name", "bob")
+    assert "holds a key that others can read" in done.stderr
+    write(path, f'server = "{LINK}"\n', 0o644)
+    assert "chmod" not in run(path, "history", "--host", "127.0.0.1", "--port", "1").stderr
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["chat://#s3cret", "chat:/a#s3cret", "chat//a:x#s3cret", "chat://a/b c#s3cret", "chat://a?pin=x#s3cret"],
+)
+def test_a_broken_link_is_told_without_its_key(path: Path, link: str) -> None:
+    for args in (["config", "set", "server", link], ["history", link], ["who", "--server", link]):
+        done = run(path, *args)
+        assert done.returncode
+        assert "s3cret" not in done.stderr + done.stdout
+        assert link.partition("#")[0] in done.stderr
+
+
 def test_show_as_toml(path: Path) -> None:
     write(path, 'key = "s3cret"\n\ntitle = false\n[profile.work]\nroom = "ops"\n')
     done = run(path, "config", "show", "--profile", "work", CHATCTL_BELL="all", CHATCTL_NO_RECONNECT="1")
@@ -187,6 +216,7 @@ def test_show_as_toml(path: Path) -> None:
         "# name is not set",
         f'room = "ops"  # profile work, {path}:5',
         f'key = "********"  # {path}:1',
+        "insecure = false  # default",
         'theme = "auto"  # default',
         "# timestamp is not set",
         'bell = "all"  # CHATCTL_BELL',
@@ -252,7 +282,7 @@ def test_edit_begins_with_all_settings_and_checks_what_became_of_them(path: Path
     given = editor(tmp_path, """[ "$1" = --wait ] && sed -i 's/^#theme = .*/theme = "dim"/' "$2" """)
     done = run(path, "config", "edit", EDITOR=given)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"chatctl: {path}:16: theme: must be auto, dark,")
+    assert done.stderr.startswith(f"chatctl: {path}:19: theme: must be auto, dark,")
     assert path.stat().st_mode & 0o777 == 0o600
     done = run(path, "config", "edit", VISUAL="sed -i s/dim/dark/", EDITOR="false")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

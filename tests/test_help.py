@@ -93,8 +93,8 @@ def test_examples_can_be_typed(
     end = words.index("|", start) if "|" in words[start:] else len(words)
     context = Commands().make_context("chatctl", words[start:end])
     command, args = built(words[start]), words[start + 1 : end]
-    with context, command.make_context(words[start], args, parent=context) as inner:
-        if isinstance(command, TyperGroup):
+    with context, command.make_context(words[start], [*args], parent=context) as inner:
+        if isinstance(command, TyperGroup) and not args[0].startswith("-"):
             below = command.commands[args[0]]
             below.make_context(args[0], args[1:], parent=inner)
     assert " ".join(words[start:end]).startswith(name)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
+from chatctl.access.opened import AccessBook
 from chatctl.errors import Refused
 from chatctl.framing import encode, encode_all, server_frames
 from chatctl.history.log import Post
@@ -20,7 +21,9 @@ from chatctl.messages import (
     MAX_SERVER_FRAME,
     Away,
     Frame,
+    Kind,
     Members,
+    Role,
     RoomLine,
     Rooms,
     ServerFrame,
@@ -29,7 +32,8 @@ from chatctl.messages import (
     User,
     Whois,
 )
-from chatctl.server.hub import Hub, Person
+from chatctl.server.hub import Hub
+from chatctl.server.people import NOBODY, Device, People
 from chatctl.server.room import PostSet, Room
 from tests.helpers import SECONDS
 
@@ -47,10 +51,15 @@ class Clock:
 class Guest:
     """A member that keeps what it is sent."""
 
+    role: Role = "member"
+
     def __init__(self) -> None:
-        self.name = self.author = self.away = self.agent = ""
-        self.at = 0
+        self.name = self.author = self.agent = ""
+        self.address = "10.0.0.7"
+        self.person = NOBODY
+        self.at = self.fetched = 0
         self.rooms: dict[str, Room] = {}
+        self.barred: set[str] = set()
         self.quiet = 0.0
         self.encode: Callable[[Iterable[Frame]], bytes] = encode_all
         self.sent: list[bytes] = []
@@ -58,16 +67,27 @@ class Guest:
     def send(self, data: bytes) -> None:
         self.sent.append(data)
 
+    def may_enter(self, room: str) -> bool:
+        return room not in self.barred
+
     def caught_up(self) -> bool:
         return True
 
     def idle(self) -> float:
         return self.quiet
 
+    def fetch_mail(self) -> None:
+        self.fetched += 1
+
     def frames(self) -> list[ServerFrame]:
         got = server_frames().feed(b"".join(self.sent))
         self.sent.clear()
         return got  # type: ignore[return-value]  # a fault would fail the test all the same
+
+
+def anything(_: str) -> bool:
+    """Says that all may be known."""
+    return True
 
 
 @pytest.fixture
@@ -81,20 +101,47 @@ def log() -> MemoryLog:
 
 
 @pytest.fixture
-def hub(log: MemoryLog, clock: Clock) -> Hub:
-    return Hub(log, clock)
+def book() -> Iterator[AccessBook]:
+    with AccessBook(None) as book:
+        yield book
 
 
-def come(hub: Hub, name: str) -> Guest:
+@pytest.fixture
+def hub(log: MemoryLog, book: AccessBook, clock: Clock) -> Hub:
+    return Hub(log, People(book.accounts, clock), book.mail, clock)
+
+
+def come(hub: Hub, name: str, account: str = "") -> Guest:
     guest = Guest()
-    hub.claim(guest, name)
+    hub.people.come(guest, name, account)
     return guest
 
 
-def refusal(hub: Hub, member: Person, name: str) -> str | None:
+def claim(hub: Hub, guest: Guest, name: str) -> None:
+    """Has a guest come in under a name, or take another one."""
+    if guest.name:
+        hub.people.rename(guest, name)
+    else:
+        hub.people.come(guest, name)
+
+
+def find(hub: Hub, name: str) -> Device | None:
+    """Returns the connection of who is called `name`, if they have but one."""
+    person = hub.people.find(name)
+    if person is None:
+        return None
+    (device,) = person.devices
+    return device
+
+
+def tell(hub: Hub, sender: Guest, to: str, text: str, kind: Kind, nonce: str | None) -> int:
+    return hub.tell(sender, to, text, kind, nonce)[0]
+
+
+def refusal(hub: Hub, member: Guest, name: str) -> str | None:
     """Returns the code with which `name` is refused to `member`, if it is."""
     try:
-        hub.claim(member, name)
+        claim(hub, member, name)
     except Refused as refused:
         return refused.code
     return None
@@ -110,12 +157,12 @@ def speak(room: Room, guest: Guest, text: str = "hi") -> None:
 def test_a_name_is_had_until_it_is_given_back(hub: Hub) -> None:
     ann = come(hub, "Ann")
     assert (ann.name, ann.author) == ("Ann", "ann")
-    assert hub.find("Ann") is hub.find("aNN") is ann
+    assert find(hub, "Ann") is find(hub, "aNN") is ann
     assert refusal(hub, Guest(), "Ann") == "name-taken"
-    hub.release(ann)
+    hub.people.release(ann)
     assert (ann.name, ann.author) == ("", "")
-    assert hub.find("Ann") is None
-    hub.release(ann)
+    assert find(hub, "Ann") is None
+    hub.people.release(ann)
     assert refusal(hub, Guest(), "Ann") is None
 
 
@@ -143,26 +190,26 @@ def test_a_name_that_is_the_same_or_looks_the_same_is_taken(
         ann, bob = come(hub, one), Guest()
         assert refusal(hub, bob, other) == ("name-taken" if taken else None)
         assert bob.name == ("" if taken else other)
-        hub.release(ann)
+        hub.people.release(ann)
         assert refusal(hub, bob, other) is None
-        hub.release(bob)
+        hub.people.release(bob)
 
 
 @pytest.mark.parametrize("name", ["ANN", "Ann", "\u0430nn", "ann"])
 def test_one_may_spell_its_own_name_in_another_way(hub: Hub, name: str) -> None:
     ann = come(hub, "ann")
-    hub.claim(ann, name)
+    claim(hub, ann, name)
     assert ann.name == name
-    assert hub.find(name) is ann
+    assert find(hub, name) is ann
     assert hub.who(None, None).names == [name]
     assert refusal(hub, Guest(), "ann") == "name-taken"
 
 
 def test_a_new_name_frees_the_old_one(hub: Hub) -> None:
     ann = come(hub, "mark")
-    hub.claim(ann, "bob")
-    assert hub.find("mark") is None
-    assert hub.find("bob") is ann
+    claim(hub, ann, "bob")
+    assert find(hub, "mark") is None
+    assert find(hub, "bob") is ann
     for name in ("mark", "rnartin"):
         come(hub, name)
     assert refusal(hub, Guest(), "BOB") == "name-taken"
@@ -172,8 +219,8 @@ def test_a_refused_name_leaves_the_old_one(hub: Hub) -> None:
     ann, bob = come(hub, "ann"), come(hub, "bob")
     assert refusal(hub, bob, "Ann") == "name-taken"
     assert bob.name == "bob"
-    assert hub.find("bob") is bob
-    assert hub.find("ann") is ann
+    assert find(hub, "bob") is bob
+    assert find(hub, "ann") is ann
 
 
 def test_only_one_of_many_gets_a_name(hub: Hub) -> None:
@@ -272,7 +319,7 @@ def test_when_there_are_too_many_rooms_the_oldest_empty_one_goes(hub: Hub, log: 
     assert log.bounds("r1") == (1, 0)
     assert hub.room("r2") is rooms[2]
     assert log.bounds("r2") == (1, 1)
-    assert len(hub.list_rooms(None).rooms) == MAX_ROOMS
+    assert len(hub.list_rooms(anything, None).rooms) == MAX_ROOMS
     assert not rooms[1].enter(ann, None, 0, None)
 
     again = hub.open_room("r1")  # takes the place of r2
@@ -319,7 +366,7 @@ def test_who(hub: Hub) -> None:
     assert hub.who(LOBBY, 4) == Members(names=[], count=0, room=LOBBY, re=4)
     assert hub.who("nowhere", 5) == Members(names=[], count=0, room="nowhere", re=5)
     assert hub.room("nowhere") is None
-    hub.release(ann)
+    hub.people.release(ann)
     assert hub.who(None, None).names == ["bob"]
 
 
@@ -327,10 +374,10 @@ def test_who_tells_who_is_away(hub: Hub) -> None:
     ann, bob, eve = (come(hub, name) for name in ("ann", "bob", "eve"))
     for guest in (ann, bob):
         assert hub.open_room("tea").enter(guest, None, 0, None)
-    bob.away, eve.away = "lunch", "asleep"
+    bob.person.away, eve.person.away = "lunch", "asleep"
     assert hub.who(None, 1).away == ["bob", "eve"]
     assert hub.who("tea", 2) == Members(names=["ann", "bob"], count=2, room="tea", away=["bob"], re=2)
-    bob.away = ""
+    bob.person.away = ""
     assert hub.who("tea", 3).away == []
     assert b"away" not in encode(hub.who("tea", 3))
 
@@ -340,7 +387,7 @@ def test_who_is_cut_and_the_count_is_not(hub: Hub) -> None:
     longest = "\U00010428" * 27  # each takes four bytes
     for number in range(MAX_NAMES_LISTED + 1):
         guest = come(hub, f"{longest}{number:05d}")
-        guest.away = "lunch"
+        guest.person.away = "lunch"
         assert tea.enter(guest, None, 0, None)
     for answer in (hub.who(None, 1), hub.who("tea", 1)):
         assert answer.count == MAX_NAMES_LISTED + 1
@@ -352,13 +399,13 @@ def test_who_is_cut_and_the_count_is_not(hub: Hub) -> None:
 
 def test_whois(hub: Hub, clock: Clock) -> None:
     come(hub, "Bob")
-    assert hub.whois(Whois("bob", 1)) == User(name="Bob", rooms=[], at=1_000_000_250, idle=0, re=1)
+    assert hub.whois(Whois("bob", 1), anything) == User(name="Bob", rooms=[], at=1_000_000_250, idle=0, re=1)
     clock.now += 7
     ann = come(hub, "ann")
     for name in ("tea", LOBBY):
         ann.rooms[name] = hub.open_room(name)
-    ann.quiet, ann.away, ann.agent = 61.9, "lunch", "test/1"
-    assert hub.whois(Whois("ANN")) == User(
+    ann.quiet, ann.person.away, ann.agent = 61.9, "lunch", "test/1"
+    assert hub.whois(Whois("ANN"), anything) == User(
         name="ann", rooms=["tea", LOBBY], at=1_000_007_250, idle=61, away="lunch", agent="test/1"
     )
 
@@ -366,25 +413,39 @@ def test_whois(hub: Hub, clock: Clock) -> None:
 def test_when_someone_came_in_is_kept_with_another_name(hub: Hub, clock: Clock) -> None:
     ann = come(hub, "ann")
     clock.now += 7
-    hub.claim(ann, "anna")
-    assert hub.whois(Whois("anna")).at == 1_000_000_250
-    hub.release(ann)
-    hub.claim(ann, "ann")
-    assert hub.whois(Whois("ann")).at == 1_000_007_250
+    claim(hub, ann, "anna")
+    assert hub.whois(Whois("anna"), anything).at == 1_000_000_250
+    hub.people.release(ann)
+    claim(hub, ann, "ann")
+    assert hub.whois(Whois("ann"), anything).at == 1_000_007_250
+
+
+def test_whois_tells_some_where_others_come_from(hub: Hub) -> None:
+    come(hub, "ann")
+    assert hub.whois(Whois("ann"), anything).address is None
+    assert hub.whois(Whois("ann"), anything, addresses=True).address == "10.0.0.7"
+
+
+def test_whois_shows_rooms_that_may_be_known(hub: Hub) -> None:
+    ann = come(hub, "ann")
+    for name in ("dev", "tea"):
+        assert hub.open_room(name).enter(ann, None, 0, None)
+    assert hub.whois(Whois("ann"), lambda room: room != "tea").rooms == ["dev"]
+    assert [line.room for line in hub.list_rooms(lambda room: room != "tea", None).rooms] == ["dev", LOBBY]
 
 
 def test_whois_shows_some_of_many_rooms(hub: Hub) -> None:
     ann = come(hub, "ann")
     for number in range(MAX_ROOMS_LISTED + 1):
         ann.rooms[f"room-{number}"] = hub.open_room(f"room-{number}")
-    assert hub.whois(Whois("ann")).rooms == [f"room-{number}" for number in range(MAX_ROOMS_LISTED)]
+    assert hub.whois(Whois("ann"), anything).rooms == [f"room-{number}" for number in range(MAX_ROOMS_LISTED)]
 
 
 @pytest.mark.parametrize("name", ["eve", "", "a", "ann ", "\ud800"])
 def test_whois_nobody(hub: Hub, name: str) -> None:
     come(hub, "ann")
     with pytest.raises(Refused) as refused:
-        hub.whois(Whois(name, 3))
+        hub.whois(Whois(name, 3), anything)
     assert refused.value.code == "no-such-user"
 
 
@@ -395,11 +456,11 @@ def test_the_list_of_rooms(hub: Hub) -> None:
         assert tea.enter(guest, None, 0, None)
     tea.set_topic(ann, "green", None)
     speak(tea, ann)
-    assert hub.list_rooms(6) == Rooms(
+    assert hub.list_rooms(anything, 6) == Rooms(
         [RoomLine("tea", 2, "green", 1), RoomLine("lobby", 0, "", 0), RoomLine("milk", 0, "", 0)], 6
     )
     hub.close_if_unused(milk)
-    assert [line.room for line in hub.list_rooms(None).rooms] == ["tea", "lobby"]
+    assert [line.room for line in hub.list_rooms(anything, None).rooms] == ["tea", "lobby"]
 
 
 @pytest.mark.parametrize("topic", ['"' * 400, "\t" * 400, "\U0001f600" * 100, "x" * 400])
@@ -407,21 +468,21 @@ def test_the_list_of_rooms_fits_into_a_frame(hub: Hub, topic: str, monkeypatch: 
     monkeypatch.setattr("chatctl.server.hub.MAX_ROOMS", 10 * MAX_ROOMS)
     for number in range(3 * MAX_ROOMS):
         hub.open_room(f"{number:04d}".rjust(48, "\U00010428")).topic = topic
-    rooms = hub.list_rooms(2**53 - 1)
+    rooms = hub.list_rooms(anything, 2**53 - 1)
     assert 400 < len(rooms.rooms) < 3 * MAX_ROOMS
     assert len(encode(rooms)) <= MAX_SERVER_FRAME
 
 
-def test_rooms_that_are_only_in_the_log_are_listed_too(log: MemoryLog) -> None:
+def test_rooms_that_are_only_in_the_log_are_listed_too(log: MemoryLog, book: AccessBook) -> None:
     log.append("attic", [Post("ann", "ann", "x")] * 3)
     log.set_topic(Topic("attic", "old things", "ann", 1))
-    hub = Hub(log)
+    hub = Hub(log, People(book.accounts), book.mail)
     hub.open_room("empty").enter(come(hub, "bob"), None, 0, None)
-    assert hub.list_rooms(4) == Rooms(
+    assert hub.list_rooms(anything, 4) == Rooms(
         [RoomLine("empty", 1, "", 0), RoomLine("attic", 0, "old things", 3), RoomLine("lobby", 0, "", 0)], 4
     )
     hub.open_room("attic").enter(come(hub, "eve"), None, 0, None)
-    assert RoomLine("attic", 1, "old things", 3) in hub.list_rooms(None).rooms
+    assert RoomLine("attic", 1, "old things", 3) in hub.list_rooms(anything, None).rooms
 
 
 def test_there_is_an_end_to_the_rooms_that_are_kept(
@@ -438,11 +499,11 @@ def test_there_is_an_end_to_the_rooms_that_are_kept(
 
 def test_waiting_for_a_name_ends_when_it_is_given_back(hub: Hub) -> None:
     ann = come(hub, "ann")
-    waiting = threading.Thread(target=hub.wait_released, args=(ann, SECONDS), daemon=True)
+    waiting = threading.Thread(target=hub.people.wait_released, args=(ann, SECONDS), daemon=True)
     waiting.start()
-    hub.wait_released(ann, 0.01)
+    hub.people.wait_released(ann, 0.01)
     assert waiting.is_alive()
-    hub.release(ann)
+    hub.people.release(ann)
     waiting.join(SECONDS)
     assert not waiting.is_alive()
 
@@ -450,7 +511,7 @@ def test_waiting_for_a_name_ends_when_it_is_given_back(hub: Hub) -> None:
 def test_all_rooms_are_listed_as_long_as_they_fit(hub: Hub) -> None:
     for number in range(MAX_ROOMS - 1):
         hub.open_room(f"room-{number}")
-    assert len(hub.list_rooms(None).rooms) == MAX_ROOMS
+    assert len(hub.list_rooms(anything, None).rooms) == MAX_ROOMS
 
 
 # Private messages
@@ -458,29 +519,29 @@ def test_all_rooms_are_listed_as_long_as_they_fit(hub: Hub) -> None:
 
 def test_tell(hub: Hub, clock: Clock) -> None:
     ann, bob = come(hub, "Ann"), come(hub, "bob")
-    assert hub.tell(ann, "BOB", "psst\n", "text", None) == 1_000_000_250
+    assert tell(hub, ann, "BOB", "psst\n", "text", None) == 1_000_000_250
     clock.now += 1
-    assert hub.tell(ann, "bob", "winks", "action", "n") == 1_000_001_250
+    assert tell(hub, ann, "bob", "winks", "action", "n") == 1_000_001_250
     assert bob.frames() == [
         Told(1_000_000_250, "Ann", "psst\n"),
         Told(1_000_001_250, "Ann", "winks", "action"),
     ]
     assert ann.sent == []
-    assert hub.tell(ann, "ann", "note", "text", None)
+    assert tell(hub, ann, "ann", "note", "text", None)
     assert len(ann.frames()) == 1
 
 
 def test_whoever_tells_something_to_someone_away_is_told_so(hub: Hub) -> None:
     ann, bob = come(hub, "ann"), come(hub, "Bob")
-    bob.away = "lunch"
-    hub.tell(ann, "bob", "psst", "text", "n")
+    bob.person.away = "lunch"
+    tell(hub, ann, "bob", "psst", "text", "n")
     assert ann.frames() == [Away("Bob", "lunch")]
-    hub.tell(ann, "bob", "psst", "text", "n")  # a repeat
+    tell(hub, ann, "bob", "psst", "text", "n")  # a repeat
     assert ann.sent == []
-    hub.tell(ann, "bob", "psst", "text", None)
+    tell(hub, ann, "bob", "psst", "text", None)
     assert ann.frames() == [Away("Bob", "lunch")]
-    bob.away = ""
-    hub.tell(ann, "bob", "psst", "text", None)
+    bob.person.away = ""
+    tell(hub, ann, "bob", "psst", "text", None)
     assert ann.sent == []
     assert len(bob.frames()) == 3
 
@@ -489,10 +550,10 @@ def test_whoever_tells_something_to_someone_away_is_told_so(hub: Hub) -> None:
 def test_tell_nobody(hub: Hub, to: str) -> None:
     ann, bob = come(hub, "ann"), come(hub, "bob")
     with pytest.raises(Refused) as refused:
-        hub.tell(ann, to, "psst", "text", "n")
+        tell(hub, ann, to, "psst", "text", "n")
     assert refused.value.code == "no-such-user"
     assert bob.sent == []
-    assert hub.tell(ann, "bob", "psst", "text", "n")  # what was refused was not said
+    assert tell(hub, ann, "bob", "psst", "text", "n")  # what was refused was not said
     assert len(bob.frames()) == 1
 
 
@@ -501,9 +562,9 @@ def test_a_repeated_tell_is_answered_and_not_told_again(
     hub: Hub, clock: Clock, seconds: float, again: bool
 ) -> None:
     ann, bob = come(hub, "ann"), come(hub, "bob")
-    first = hub.tell(ann, "bob", "psst", "text", "n")
+    first = tell(hub, ann, "bob", "psst", "text", "n")
     clock.now += seconds
-    assert (hub.tell(ann, "bob", "psst", "text", "n") == first) is not again
+    assert (tell(hub, ann, "bob", "psst", "text", "n") == first) is not again
     assert len(bob.frames()) == 1 + again
 
 
@@ -511,21 +572,21 @@ def test_nonces_of_tells_are_each_senders_own(hub: Hub) -> None:
     ann, bob, eve = come(hub, "ann"), come(hub, "bob"), come(hub, "eve")
     for sender in (ann, bob):
         for nonce in ("1", "2", None, None):
-            hub.tell(sender, "eve", "psst", "text", nonce)
+            tell(hub, sender, "eve", "psst", "text", nonce)
     assert len(eve.frames()) == 8
 
 
 def test_a_tell_repeated_over_a_new_connection(hub: Hub) -> None:
     ann, bob = come(hub, "ann"), come(hub, "bob")
-    first = hub.tell(ann, "bob", "psst", "text", "n")
-    hub.release(ann)
+    first = tell(hub, ann, "bob", "psst", "text", "n")
+    hub.people.release(ann)
     again = come(hub, "Ann")
-    assert hub.tell(again, "bob", "psst", "text", "n") == first
+    assert tell(hub, again, "bob", "psst", "text", "n") == first
     assert len(bob.frames()) == 1
 
 
 def test_a_tell_repeated_after_the_other_left_is_still_accepted(hub: Hub) -> None:
     ann, bob = come(hub, "ann"), come(hub, "bob")
-    first = hub.tell(ann, "bob", "psst", "text", "n")
-    hub.release(bob)
-    assert hub.tell(ann, "bob", "psst", "text", "n") == first
+    first = tell(hub, ann, "bob", "psst", "text", "n")
+    hub.people.release(bob)
+    assert tell(hub, ann, "bob", "psst", "text", "n") == first

@@ -9,10 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from chatctl.history.log import Post
+from chatctl.history.sqlite import SqliteLog
 from tests.helpers import SECONDS, RunningServer, environment, running_server
 from tests.shell import running
 
@@ -158,3 +161,16 @@ def test_what_is_no_longer_kept_is_told() -> None:
         while "no longer kept" not in (done := run(few, "history", "--since", "1")).stderr:
             assert time.monotonic() < deadline, done
         assert len(done.stdout.splitlines()) == 5
+
+
+def test_what_was_redacted_is_shown_as_such(tmp_path: Path) -> None:
+    with closing(SqliteLog(tmp_path)) as log:
+        log.append("lobby", [Post("ann", "ann", "rude words"), Post("ann", "ann", "kind words")])
+        log.redact("lobby", 1)
+    with running_server("--data", str(tmp_path)) as server:
+        lines = run(server, "history").stdout.splitlines()
+        assert [line.split("  ", 1)[1] for line in lines] == ["ann: (removed)", "ann: kind words"]
+        frames = map(json.loads, run(server, "history", "--json").stdout.splitlines())
+        assert [frame["text"] for frame in frames] == ["", "kind words"]
+        assert run(server, "search", "words").stdout.endswith("ann: kind words\n")
+        assert run(server, "search", "rude").stdout == ""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,7 +15,8 @@ from typer.testing import CliRunner
 from chatctl import cli
 from chatctl.client.access import Access
 from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
-from chatctl.client.scripts import lookup, tailing
+from chatctl.client.own_keys import OwnKey
+from chatctl.client.scripts import listing, lookup, sending, tailing, waiting
 from chatctl.client.terminal import joining
 from tests.helpers import environment
 
@@ -207,5 +211,146 @@ def test_only_a_name_that_was_asked_for_is_insisted_on(
     assert called.args[0] == Access("127.0.0.1", 12345, "login", named=named)
 
 
-def test_a_key_is_not_shown() -> None:
-    assert "s3cret" not in repr(Access("a", 1, "b", "s3cret"))
+# Links
+
+PIN = "p" * 43
+LINK = f"chat://a:1/dev?pin={PIN}#k"
+ELSEWHERE = "chat://b/ops"
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "text", "expected"),
+    [
+        ([LINK], {}, "", ("a", 1, "k", PIN, "dev")),
+        (["--server", LINK], {}, "", ("a", 1, "k", PIN, "dev")),
+        ([], {"CHATCTL_SERVER": LINK}, "", ("a", 1, "k", PIN, "dev")),
+        ([], {}, f'server = "{LINK}"', ("a", 1, "k", PIN, "dev")),
+        (["chat://[::1]"], {}, "", ("::1", 12345, None, None, "lobby")),
+        (["chat://a"], {"CHATCTL_PORT": "7"}, "", ("a", 12345, None, None, "lobby")),
+        # What is said as near as the link, or nearer, counts instead.
+        ([LINK, "--room", "x", "--key", "y"], {}, "", ("a", 1, "y", PIN, "x")),
+        (["--room", "x", "--key", "y"], {"CHATCTL_SERVER": LINK}, "", ("a", 1, "y", PIN, "x")),
+        ([], {"CHATCTL_SERVER": LINK, "CHATCTL_KEY": "y", "CHATCTL_ROOM": "x"}, "", ("a", 1, "y", PIN, "x")),
+        ([], {}, f'server = "{LINK}"\nkey = "y"\nroom = "x"', ("a", 1, "y", PIN, "x")),
+        ([LINK], {"CHATCTL_KEY": "y", "CHATCTL_ROOM": "x"}, "", ("a", 1, "k", PIN, "dev")),
+        ([LINK], {}, 'key = "y"\nroom = "x"', ("a", 1, "k", PIN, "dev")),
+        ([ELSEWHERE], {"CHATCTL_SERVER": LINK}, 'key = "y"', ("b", 12345, "y", None, "ops")),
+        (["--host", "c"], {"CHATCTL_SERVER": LINK}, "", ("c", 12345, None, None, "lobby")),
+        (["--port", "2"], {"CHATCTL_SERVER": LINK}, "", ("a", 2, "k", PIN, "dev")),
+    ],
+)
+def test_what_a_link_says(
+    joined: Called,
+    path: Path,
+    args: list[str],
+    env: dict[str, str],
+    text: str,
+    expected: tuple[str, int, str | None, str | None, str],
+) -> None:
+    path.write_text(text)
+    path.chmod(0o600)
+    assert invoked("join", *args, **env) == (0, "")
+    to, room = joined.args
+    assert (to.host, to.port, to.key, to.pin, room) == expected
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "args", "room"),
+    [
+        (joining, "run", ["join"], "dev"),
+        (lookup, "show_history", ["history"], "dev"),
+        (lookup, "show_found", ["search", "x"], None),
+        (sending, "send_text", ["send", "x"], sending.Goal("dev")),
+        (tailing, "print_all", ["tail"], ["dev"]),
+        (waiting, "wait", ["wait", "--match", "x"], "dev"),
+        (listing, "show_people", ["who"], "dev"),
+        (listing, "show_rooms", ["rooms"], None),
+    ],
+)
+def test_every_command_takes_a_link(
+    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
+    module: ModuleType,
+    function: str,
+    args: list[str],
+    room: object,
+) -> None:
+    called = Called()
+    monkeypatch.setattr(module, function, called)
+    more = ["--password", "p", "--insecure", "--name", "ann"]
+    assert invoked(*args, "--server", LINK, *more) == (0, "")
+    to, *rest = called.args
+    assert to == Access("a", 1, "ann", "k", password="p", pin=PIN, insecure=True, room="dev")
+    assert room is None or rest[0] == room
+    if args[0] not in ("search", "send"):
+        assert invoked(*args, LINK, CHATCTL_PASSWORD="p", CHATCTL_INSECURE="1", CHATCTL_NAME="ann") == (0, "")
+        assert (called.args[0].pin, called.args[0].insecure, called.args[0].password) == (PIN, True, "p")
+
+
+def test_several_rooms_come_before_that_of_a_link(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    called = Called()
+    monkeypatch.setattr(tailing, "print_all", called)
+    assert invoked("tail", LINK, "--room", "x", "--room", "y") == (0, "")
+    assert called.args[1] == ["x", "y"]
+
+
+def test_insecure_can_be_set_and_taken_back(joined: Called, path: Path) -> None:
+    path.write_text("insecure = true\n")
+    for args, insecure in (([], True), (["--no-insecure"], False)):
+        assert invoked("join", *args) == (0, "")
+        assert joined.args[0].insecure is insecure
+
+
+def test_where_known_hosts_and_own_keys_are(joined: Called, path: Path) -> None:
+    assert invoked("join", XDG_CONFIG_HOME="/c", XDG_STATE_HOME="/s") == (0, "")
+    assert str(joined.args[0].known_hosts) == "/c/chatctl/known_hosts"
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(
+    ("args", "typed", "expected"),
+    [
+        (["--key", "-"], "k\n", ("k", None)),
+        (["--password", "-"], "p q\r\n", (None, "p q")),
+        (["--key", "-", "--password", "-"], "k\np\nrest", ("k", "p")),
+        (["--key=-"], "k", ("k", None)),
+    ],
+)
+def test_secrets_from_standard_input(
+    joined: Called, args: list[str], typed: str, expected: tuple[str | None, str | None]
+) -> None:
+    with given(typed) as rest:
+        assert invoked("join", *args) == (0, "")
+        assert (joined.args[0].key, joined.args[0].password) == expected
+        assert rest() == typed.partition("p\n")[2] if "rest" in typed else rest() == ""
+
+
+def test_there_is_no_secret_on_standard_input(joined: Called) -> None:
+    for text in ("", "\n"):
+        with given(text):
+            done = CliRunner().invoke(cli.app, ["join", "--key", "-"])
+        assert str(done.exception) == "there is no key on standard input"
+    assert not joined.args
+
+
+@contextmanager
+def given(text: str) -> Iterator[Callable[[], str]]:
+    """Puts `text` on standard input; yields what reads the rest of it."""
+    before = os.dup(0)
+    reading, writing = os.pipe()
+    os.write(writing, text.encode())
+    os.close(writing)
+    os.dup2(reading, 0)
+    os.close(reading)
+    try:
+        yield lambda: os.read(0, 1000).decode()
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+
+
+def test_secrets_are_not_shown() -> None:
+    for shown in (repr(Access("a", 1, "b", "s3cret", password="s3cret")), repr(OwnKey("s3cret"))):
+        assert "s3cret" not in shown

@@ -6,7 +6,7 @@ import pytest
 
 from chatctl.client.outgoing import BUSY_POSTS, FEW_BYTES, MAX_WAITING, WINDOW, Item, Outgoing, make_item
 from chatctl.errors import Refused
-from chatctl.messages import ClientFrame, Join, Leave, Part, Ping, Rename, Say, Tell
+from chatctl.messages import ClientFrame, Join, Leave, Login, Part, Ping, Rename, Say, Tell
 
 
 def say(number: int, text: str = "x") -> Say:
@@ -45,7 +45,7 @@ def test_no_more_is_on_its_way_than_a_system_takes() -> None:
     assert taken(outgoing) == [frames[len(first)]]
 
 
-@pytest.mark.parametrize("frame", [Rename("ann2", n=-1), Part("lobby"), Leave()])
+@pytest.mark.parametrize("frame", [Rename("ann2", n=-1), Login("p", n=-1), Part("lobby"), Leave()])
 def test_what_changes_who_says_it_waits_for_what_was_said(frame: ClientFrame) -> None:
     outgoing = fill(say(1), frame, say(2))
     assert taken(outgoing) == [say(1)]
@@ -53,9 +53,10 @@ def test_what_changes_who_says_it_waits_for_what_was_said(frame: ClientFrame) ->
     assert frame in taken(outgoing)
 
 
-def test_what_is_said_waits_for_the_name_it_is_said_under() -> None:
-    outgoing = fill(Rename("ann2", n=-1), say(1), Ping())
-    assert taken(outgoing) == [Rename("ann2", n=-1)]
+@pytest.mark.parametrize("frame", [Rename("ann2", n=-1), Login("password", "ann2", n=-1)])
+def test_what_is_said_waits_for_the_name_it_is_said_under(frame: ClientFrame) -> None:
+    outgoing = fill(frame, say(1), Ping())
+    assert taken(outgoing) == [frame]
     settle(outgoing, -1)
     assert taken(outgoing) == [say(1), Ping()]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chatctl.client.terminal.places import MAX_MEMBERS, MAX_PLACES, Places
-from chatctl.messages import Presence, Renamed, RoomState
+from chatctl.client.terminal.places import MAX_MEMBERS, MAX_PLACES, MAX_SAID, Places
+from chatctl.messages import Msg, Presence, Redacted, Renamed, RoomState
 
 
 def state(room: str, *members: str, last: int = 0) -> RoomState:
@@ -111,3 +111,49 @@ def test_no_server_makes_them_grow_for_ever(more: int) -> None:
     made.presence(Presence(room="room1", joined=["eve"], left=[], count=1))
     made.enter(state("room2", "eve"))
     assert "eve" not in made.members
+
+
+# What was said last
+
+
+def said(id_: int, name: str, room: str = "lobby", text: str = "hi") -> Msg:
+    return Msg(id_, 10, room, name, text)
+
+
+def test_what_somebody_said_last_is_known_until_it_is_redacted() -> None:
+    made = places("lobby", "dev")
+    for msg in (
+        said(1, "Bob"),
+        said(2, "ann"),
+        said(3, "bob"),
+        said(4, "bob", "dev"),
+        said(5, "bob", text=""),
+    ):
+        made.hear(msg)
+    assert [made.last_of(name) for name in ("BOB", "ann", "eve")] == [3, 2, None]
+    made.redact(Redacted("lobby", 3, "ann"))
+    made.redact(Redacted("lobby", 99, "ann"))
+    made.redact(Redacted("nowhere", 1, "ann"))
+    assert made.last_of("bob") == 1
+    made.go_to("dev")
+    assert made.last_of("bob") == 4
+    made.leave("dev")
+    made.leave("lobby")
+    assert made.last_of("bob") is None
+
+
+def test_in_a_room_that_is_numbered_anew_nothing_was_said() -> None:
+    made = Places("lobby")
+    made.enter(state("lobby", last=9))
+    made.hear(said(9, "bob"))
+    made.enter(state("lobby", last=3))
+    assert made.last_of("bob") is None
+
+
+def test_only_the_last_messages_are_known() -> None:
+    made = places("lobby")
+    for id_ in range(1, MAX_SAID + 10):
+        made.hear(said(id_, "bob" if id_ == 1 else "ann"))
+    assert (made.last_of("bob"), made.last_of("ann")) == (None, MAX_SAID + 9)
+    made.hear(said(1, "bob", "nowhere"))
+    assert "nowhere" not in made

@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from chatctl.client.private import state_directory
 from chatctl.client.terminal.remembered import (
     MAX_ROOMS,
     MAX_SERVERS,
@@ -16,7 +17,6 @@ from chatctl.client.terminal.remembered import (
     Ignored,
     LastSeen,
     Spot,
-    directory,
 )
 from chatctl.client.terminal.typed import MAX_KEPT, Typed
 from chatctl.errors import DataError
@@ -27,7 +27,7 @@ def test_where_it_is_kept(monkeypatch: pytest.MonkeyPatch, named: str | None) ->
     monkeypatch.delenv("XDG_STATE_HOME")
     if named is not None:
         monkeypatch.setenv("XDG_STATE_HOME", named)
-    assert str(directory()) == platformdirs.user_state_dir("chatctl", appauthor=False)
+    assert str(state_directory()) == platformdirs.user_state_dir("chatctl", appauthor=False)
 
 
 def mode(path: Path) -> int:

@@ -6,14 +6,16 @@ import io
 import re
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from wcwidth import wcswidth, wcwidth
 
 from chatctl.client.display.look import Look, Theme, Timestamp
+from chatctl.client.display.moderation import BANS_SHOWN
 from chatctl.client.display.render import (
     LINES_SHOWN,
     MEMBERS_SHOWN,
@@ -25,18 +27,24 @@ from chatctl.client.display.render import (
     span,
 )
 from chatctl.client.display.screen import PlainPainter, TerminalPainter, rich_manner, settle
-from chatctl.client.display.shown import Failed, Heading, SinceYouLeft, ToldTo
+from chatctl.client.display.shown import Copyable, Failed, Heading, Numbered, SinceYouLeft, ToldTo
 from chatctl.client.display.themes import palette
 from chatctl.messages import (
     Away,
+    Ban,
+    Bans,
     Error,
     Frame,
     Gap,
+    Measure,
     Members,
+    Mode,
+    Moderated,
     Msg,
     Notice,
     Pong,
     Presence,
+    Redacted,
     Renamed,
     RoomLine,
     Rooms,
@@ -100,10 +108,18 @@ def presence(joined: list[str], left: list[str], room: str = "lobby") -> Presenc
     return Presence(room=room, joined=joined, left=left, count=5)
 
 
+def moderated(what: Measure, whom: str = "eve", **keys: Any) -> Moderated:
+    return Moderated(what=what, whom=whom, name="bob", at=AT, **keys)
+
+
 @pytest.mark.parametrize(
     ("event", "view", "line"),
     [
         (msg("hi"), ANN, "22:13  bob: hi"),
+        (msg(""), ANN, "22:13  bob: (removed)"),
+        (Msg(1, AT, "dev", "bob", "", "action"), ANN, "22:13  #dev * bob (removed)"),
+        (Redacted("lobby", 17, "bob"), ANN, "— bob removed message 17"),
+        (Redacted("dev", 17, "bob", "be\nkind"), ANN, "— bob removed message 17 of #dev: be\\nkind"),
         (Msg(1, AT, "lobby", "bob", "waves", "action"), ANN, "22:13  * bob waves"),
         (Msg(1, AT, "dev", "bob", "waves", "action"), ANN, "22:13  #dev * bob waves"),
         (msg("hi", room="dev"), ANN, "22:13  #dev bob: hi"),
@@ -144,6 +160,45 @@ def presence(joined: list[str], left: list[str], room: str = "lobby") -> Presenc
             ANN,
             "— bob is in no room; came in just now; silent for 1 minute; away: out; uses x/1",
         ),
+        (
+            User(name="bob", rooms=[], at=AT, idle=0, role="owner", account=True, address="::1"),
+            ANN,
+            "— bob is in no room; came in just now; talking just now; an owner, with an account; from ::1",
+        ),
+        (
+            User(name="bob", rooms=[], at=AT, idle=0, role="guest"),
+            ANN,
+            "— bob is in no room; came in just now; talking just now; a guest",
+        ),
+        (
+            User(name="bob", rooms=[], at=AT, idle=0, account=True),
+            ANN,
+            "— bob is in no room; came in just now; talking just now; has an account",
+        ),
+        (Numbered(msg("hi")), ANN, "22:13  #1 bob: hi"),
+        (Numbered(msg("hi", room="dev")), ANN, "22:13  #1 #dev bob: hi"),
+        (Copyable("chatctl join 'chat://h:1/lobby#k'"), ANN, "chatctl join 'chat://h:1/lobby#k'"),
+        (moderated("kick", reason="be\nkind"), ANN, "* bob kicked eve: be\\nkind"),
+        (moderated("ban", until=AT + 7_200_000, reason="spam"), ANN, "* bob banned eve for 2 h: spam"),
+        (moderated("ban", whom="10.0.0.0/8"), ANN, "* bob banned 10.0.0.0/8"),
+        (moderated("ban", whom="Ann", until=AT + 90_000), ANN, "* bob banned you for 90 s"),
+        (moderated("unban"), ANN, "* bob lifted the ban of eve"),
+        (moderated("mute", until=AT + 5_400_000), ANN, "* bob muted eve for 90 min"),
+        (moderated("mute", until=-(2**53)), ANN, "* bob muted eve for 0 s"),
+        (moderated("mute", until=AT + 604_800_400), ANN, "* bob muted eve for 7 d"),
+        (moderated("unmute"), ANN, "* bob lets eve speak again"),
+        (moderated("op"), ANN, "* bob made eve a moderator"),
+        (moderated("deop", whom="ann"), ANN, "* bob made you a member again"),
+        (moderated("allow", room="ops"), ANN, "* bob allowed eve into #ops"),
+        (moderated("disallow", room="ops"), ANN, "* bob does not allow eve any more into #ops"),
+        (Bans([]), ANN, "— nobody is banned or muted"),
+        (Mode(room="ops"), ANN, "— #ops is open to everybody"),
+        (Mode(room="ops", invite_only=True, topic_locked=True), ANN, "— #ops is invite-only, topic-locked"),
+        (
+            Mode(room="ops", hidden=True, read_only=True, name="bob"),
+            ANN,
+            "— bob changed #ops: it is hidden, read-only",
+        ),
         (Members(names=["ann", "bob"], count=2, away=["bob"]), ANN, "— 2: ann, bob — away: bob"),
         (Gap("lobby", 4, 91), ANN, "— … messages 5\u201390 of #lobby are no longer kept …"),
         (state(1, ["ann"]), ANN, "— in #lobby, nobody else is here"),
@@ -157,7 +212,7 @@ def presence(joined: list[str], left: list[str], room: str = "lobby") -> Presenc
 )
 def test_an_event_is_one_line(event: Frame, view: View, line: str) -> None:
     assert paint_plain(event, view) == f"{line}\n"
-    assert drawn(event, view, 100) == [line]
+    assert drawn(event, view, 120) == [line]
 
 
 @pytest.mark.parametrize("event", [Pong(), presence(["ann"], []), presence([], [])])
@@ -169,6 +224,33 @@ def test_some_events_show_nothing(event: Frame) -> None:
 def test_rooms_are_a_list() -> None:
     rooms = Rooms([RoomLine("lobby", 3, "cats", 7), RoomLine("dev", 1, "", 0)])
     assert paint_plain(rooms, ANN).splitlines() == ["— #lobby (3) — cats", "— #dev (1)"]
+
+
+def test_bans_are_a_table() -> None:
+    bans = Bans(
+        [
+            Ban("ban", "eve", "ann", AT, AT + 7_200_000, "spam\nand lies"),
+            Ban("mute", "10.0.0.0/8", "bob", AT),
+            Ban("ban", "\N{CJK UNIFIED IDEOGRAPH-65E5}", "bob", AT, 10**300),
+        ]
+    )
+    assert paint_plain(bans, ANN).splitlines() == [
+        "— eve         banned  until 2023-11-15 00:13             by ann: spam\\nand lies",
+        "— 10.0.0.0/8  muted   for good                           by bob",
+        "— \N{CJK UNIFIED IDEOGRAPH-65E5}          banned  until a time that no calendar has  by bob",
+    ]
+
+
+def test_many_bans_are_cut() -> None:
+    lines = drawn(Bans([Ban("ban", "eve", "ann", AT)] * (BANS_SHOWN + 3)))
+    assert len(lines) == BANS_SHOWN + 1
+    assert lines[-1] == "  … and 3 more"
+
+
+def test_what_is_to_be_copied_is_one_line_however_narrow_the_window() -> None:
+    line = "chatctl join " + "x" * 200
+    assert terminal(30)(Copyable(line), ANN) == f"{line}\n"
+    assert terminal(30)(Copyable("a\nb\x1b[2J"), ANN) == "a\\nb\\x1b[2J\n"
 
 
 def test_what_would_take_long_to_draw_is_cut() -> None:
@@ -253,6 +335,7 @@ def test_markup_is_only_text() -> None:
 hostile = st.text(st.characters() | st.sampled_from("\x1b\x9b\x07\r\n\u202e\u2066[]\\;m0"), max_size=200)
 
 
+@settings(deadline=None)
 @given(hostile, hostile, hostile)
 def test_nothing_harmful_reaches_a_terminal_or_a_pipe(text: str, name: str, room: str) -> None:
     events = [
@@ -272,6 +355,12 @@ def test_nothing_harmful_reaches_a_terminal_or_a_pipe(text: str, name: str, room
         User(name=name, rooms=[room], at=AT, idle=5, away=text, agent=text),
         Failed(text, name),
         Heading(text),
+        Numbered(Msg(1, AT, room, name, text)),
+        Copyable(text),
+        Moderated(what="allow", whom=text, name=name, at=AT, room=room, reason=text),
+        Bans([Ban("ban", text, name, AT, AT, text)]),
+        Mode(room=room, hidden=True, name=name),
+        User(name=name, rooms=[], at=AT, idle=5, address=text),
     ]
     paint = terminal(40)
     for event in events:

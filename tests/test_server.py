@@ -10,10 +10,17 @@ from typing import Any
 
 import pytest
 
+from chatctl.access.opened import AccessBook
 from chatctl.history.memory import MemoryLog
 from chatctl.server.config import Config
 from chatctl.server.server import Server
 from tests.helpers import RawClient, RunningServer, running_server, wait_for
+
+
+@pytest.fixture
+def book() -> Iterator[AccessBook]:
+    with AccessBook(None) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +33,12 @@ def server() -> Iterator[RunningServer]:
 def pair(server: RunningServer, request: pytest.FixtureRequest) -> Iterator[tuple[RawClient, RawClient, str]]:
     """Two clients alone in a room of their own."""
     room = "r" + str(abs(hash(request.node.name)))
-    with (
-        server.client(f"a{room}", rooms={room: None}) as ann,
-        server.client(f"b{room}", rooms={room: None}) as bob,
-    ):
-        ann.expect("presence")
+    with server.client(f"a{room}", rooms={room: None}) as ann:
         ann.settle()
-        bob.settle()
-        yield ann, bob, room
+        with server.client(f"b{room}", rooms={room: None}) as bob:
+            ann.expect("presence")
+            bob.settle()
+            yield ann, bob, room
 
 
 def test_welcome_tells_name_limits_and_message_of_the_day(server: RunningServer) -> None:
@@ -372,11 +377,11 @@ def test_whois(server: RunningServer) -> None:
         one.expect_error("no-such-user", re=5)
 
 
-def test_idle_counts_from_what_was_said_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_counts_from_what_was_said_last(book: AccessBook, monkeypatch: pytest.MonkeyPatch) -> None:
     later = 0.0
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later)
     monkeypatch.setattr("chatctl.server.session.time", clock)
-    running = Server(Config(port=0, rate=0), MemoryLog())
+    running = Server(Config(port=0, rate=0), MemoryLog(), book)
     running.start()
     with RawClient(*running.address) as ann, RawClient(*running.address) as bob:
         ann.hello("ann")
@@ -495,9 +500,9 @@ def test_rate_delays_and_loses_nothing() -> None:
 
 
 @pytest.fixture
-def impatient() -> Iterator[Server]:
+def impatient(book: AccessBook) -> Iterator[Server]:
     """A server in this process that pings soon, and drops soon after."""
-    running = Server(Config(port=0, rate=0, ping_after=0.5, drop_after=2), MemoryLog())
+    running = Server(Config(port=0, rate=0, ping_after=0.5, drop_after=2), MemoryLog(), book)
     running.start()
     yield running
     running.stop()
@@ -526,8 +531,8 @@ def test_an_answered_ping_keeps_the_connection(impatient: Server) -> None:
                 quiet.send("pong")
 
 
-def test_stopping_twice_is_stopping_once() -> None:
-    running = Server(Config(port=0), MemoryLog())
+def test_stopping_twice_is_stopping_once(book: AccessBook) -> None:
+    running = Server(Config(port=0), MemoryLog(), book)
     running.start()
     with RawClient(*running.address) as client:
         client.hello("x")

@@ -94,6 +94,7 @@ def test_all_settings(path: Path) -> None:
         name = "bob"
         room = "#Dev"
         key = "s3cret"
+        insecure = true
         theme = "high-contrast"
         timestamp = "off"
         bell = "all"

@@ -14,9 +14,9 @@ from tests.helpers import ROOT
 PACKAGE = ROOT / "chatctl"
 
 BASE = ["errors"]
-WORDS = [*BASE, "messages", "names", "text"]
-WIRE = [*WORDS, "framing", "commands", "invite"]
-STORE = [*WIRE, "history", "access", "server.access"]
+WORDS = [*BASE, "address", "messages", "names", "text"]
+WIRE = [*WORDS, "framing", "commands", "invite", "access.roles"]
+STORE = [*WIRE, "history", "access", "server.admission"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
 ]
@@ -30,21 +30,36 @@ LAYERS: dict[str, list[str]] = {
     "messages": [*BASE, "names", "text"],
     "names": BASE,
     "text": BASE,
+    "address": ["text"],
     "framing": WORDS,
-    "commands": WORDS,
+    "commands": [*WORDS, "access.roles"],
+    "access.roles": WORDS,
     "invite": WORDS,
+    "reached": WIRE,
+    "qr": [],
     "web": [*WORDS, "commands"],
     "keepalive": [],
     "tls": [],
     "access": WIRE,
     "history": WIRE,
+    "administration": [*WIRE, *("access", "reached", "tls", "history.directory", "administration")],
     **{module: [*WIRE, *FORMATS] for module in FORMATS},
-    "archive": [*WIRE, *("history.database", "history.directory", "history.journal", "history.rows")],
-    "server.access": WIRE,
+    "archive": [
+        *WIRE,
+        *("history.database", "history.directory", "history.journal", "history.rows", "history.traces"),
+    ],
+    "server.admission": [*WIRE, "server.penalties", "server.sums"],
+    "server.penalties": [*WIRE, "server.sums"],
+    "server.sums": BASE,
+    "server.doorstep": [],
+    "server.refusals": ["server.admission"],
+    "server.first_bytes": [],
+    "server.tls_mode": [],
     "server.dialects": STORE,
-    "server.room": STORE,
-    "server.hub": [*STORE, "server.room"],
-    "server": [*STORE, *TCP, "", "server"],
+    "server.people": [*STORE, "server.room"],
+    "server.room": [*STORE, "server.people"],
+    "server.hub": [*STORE, "server.people", "server.room"],
+    "server": [*STORE, *TCP, "reached", "qr", "", "server"],
     "client": [*WIRE, *TCP, "", *LIBRARY],
     "client.settings": [*WIRE, *LIBRARY, "client.settings", "client.display.look"],
     "client.display": [*WIRE, *LIBRARY, "client.display"],
@@ -57,9 +72,11 @@ WORLD = {*NETWORK, "os", "sys", "threading", "subprocess", "multiprocessing", "s
 NO_IMPORTS: dict[str, set[str]] = {
     "server.hub": NETWORK,
     "server.room": NETWORK,
+    "server.people": NETWORK,
     "server.dialects": NETWORK,
-    "server.access": NETWORK,
     "web": WORLD,
+    **dict.fromkeys(["server.admission", "server.doorstep", "server.refusals"], NETWORK),
+    **dict.fromkeys(["server.penalties", "server.sums", "server.permissions"], WORLD),
     "history": NETWORK,
     "access": NETWORK,
     "archive": NETWORK,
@@ -69,10 +86,13 @@ NO_IMPORTS: dict[str, set[str]] = {
         WORLD,
     ),
     **dict.fromkeys(["client.display.emoji", "client.display.codes"], WORLD),
+    **dict.fromkeys(["server.first_bytes", "server.tls_mode"], WORLD),
     **dict.fromkeys(
         ["client.lines", "client.since", "client.settings.known", "client.settings.lines"], WORLD
     ),
-    **dict.fromkeys(["errors", "messages", "names", "text", "framing", "commands", "invite"], WORLD),
+    **dict.fromkeys(
+        ["errors", "address", "messages", "names", "text", "framing", "commands", "invite"], WORLD
+    ),
 }
 MAY_EXIT = {"cli", "__main__"}
 ENDS_AT_ONCE = {"server.server"}  # with os._exit, in its signal handler, when told to stop a second time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from tests.helpers import RunningServer, fixed_port, fresh, running_server, wait_for
 from tests.shell import Job, is_there, run, running
+from tests.test_reconnect import Line, Script
 
 
 @pytest.fixture(scope="module")
@@ -407,3 +409,84 @@ def test_what_is_no_state_file_is_left_alone(server: RunningServer, tmp_path: Pa
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("chatctl: notes is damaged, or not what --state has written")
     assert (tmp_path / "notes").read_text() == "buy milk\n"
+
+
+# What was redacted
+
+
+def redacting(line: Line) -> None:
+    """Plays a server on which something is redacted, and something was."""
+    line.welcome("s")
+    while line.receive_any()["t"] != "join":
+        pass
+    line.room(1)
+    for id_, text in ((2, "rude"), (3, ""), (4, "kind")):
+        line.send("msg", id=id_, at=0, room="lobby", name="bob", text=text)
+        if id_ == 3:
+            line.send("redacted", room="lobby", id=2, name="ann", reason="manners")
+            line.send("redacted", room="elsewhere", id=2, name="ann")
+    line.send("bye", code="replaced", text="bye")
+
+
+@pytest.mark.parametrize(
+    ("command", "printed"),
+    [
+        ("tail", "bob: rude\nbob: (removed)\n— ann removed message 2: manners\nbob: kind\n"),
+        ("tail --exec cat", "rudekind"),
+        ("wait --match .", "bob: rude\n"),
+        ("wait --match '^$|removed|manners|kind'", "bob: kind\n"),
+    ],
+)
+def test_what_was_redacted_is_no_message(command: str, printed: str) -> None:
+    with Script(redacting) as script:
+        done = run(f"127.0.0.1:{script.address[1]}", f"chatctl {command}")
+    assert re.sub(r"(?m)^1970-01-01 00:00:00  ", "", done.stdout) == printed
+
+
+def test_a_redaction_is_a_frame_too() -> None:
+    with Script(redacting) as script:
+        done = run(f"127.0.0.1:{script.address[1]}", "chatctl tail --json")
+    printed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [frame["t"] for frame in printed] == ["msg", "msg", "redacted", "msg"]
+    assert printed[2] == {"t": "redacted", "room": "lobby", "id": 2, "name": "ann", "reason": "manners"}
+
+
+# What is none of its business
+
+
+def moderating(line: Line) -> None:
+    """Plays a server on which moderators act, and the same account is connected elsewhere."""
+    line.welcome("s")
+    while line.receive_any()["t"] != "join":
+        pass
+    line.room(1)
+    line.send("mode", room="lobby", hidden=True)
+    line.send("account", name="bob", role="moderator")
+    line.send("moderated", what="ban", whom="eve", name="ann", at=0, reason="kind of spam")
+    line.send("bans", bans=[])
+    line.send("invited", key="k", room="lobby", uses=1, until=0)
+    line.send("told", at=0, name="bob", to="cat", text="kind words to others")
+    line.send("told", at=0, name="cat", text="kind words")
+    line.send("msg", id=2, at=0, room="lobby", name="bob", text="kind")
+    line.send("bye", code="replaced", text="bye")
+
+
+@pytest.mark.parametrize(
+    ("command", "printed"),
+    [
+        ("tail", "cat → you: kind words\nbob: kind\n"),
+        ("tail --exec cat", "kind wordskind"),
+        ("wait --match kind", "cat → you: kind words\n"),
+    ],
+)
+def test_what_moderators_do_is_no_message(command: str, printed: str) -> None:
+    with Script(moderating) as script:
+        done = run(f"127.0.0.1:{script.address[1]}", f"chatctl {command}")
+    assert re.sub(r"(?m)^1970-01-01 00:00:00  ", "", done.stdout) == printed
+
+
+def test_frames_are_those_that_are_said_alone() -> None:
+    with Script(moderating) as script:
+        done = run(f"127.0.0.1:{script.address[1]}", "chatctl tail --json")
+    printed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(frame["t"], frame["text"]) for frame in printed] == [("told", "kind words"), ("msg", "kind")]

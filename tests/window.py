@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 from types import TracebackType
+from typing import Self
 
 import pyte
 
@@ -68,7 +69,7 @@ class Window:
             preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0),  # noqa: PLW1509
         )
 
-    def __enter__(self) -> Window:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -17,6 +17,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 What = Literal["ban", "mute"]
 
 MAX_BANS = 10_000
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 class Bans:
@@ -30,21 +31,26 @@ class Bans:
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
-        self._names: dict[tuple[str, str], Ban] = {}  # by what it is and the skeleton
-        self._ranges: list[tuple[Network, Ban]] = []
+        # By what they are, then names by skeleton.
+        self._names: dict[What, dict[str, Ban]] = {}
+        self._ranges: dict[What, list[tuple[Network, Ban]]] = {}
         database.on_change(self._read)
 
     def _read(self, connection: sqlite3.Connection) -> None:
         rows = connection.execute("SELECT what, whom, name, at, until, reason, key FROM bans").fetchall()
-        names: dict[tuple[str, str], Ban] = {}
-        ranges: list[tuple[Network, Ban]] = []
+        names: dict[What, dict[str, Ban]] = {}
+        ranges: dict[What, list[tuple[Network, Ban]]] = {}
         for *values, key in rows:
             ban = Ban(*values)
             if network := _network(ban.whom):
-                ranges.append((network, ban))
+                ranges.setdefault(ban.what, []).append((network, ban))
             else:
-                names[ban.what, key] = ban
+                names.setdefault(ban.what, {})[key] = ban
         self._names, self._ranges = names, ranges
+
+    def has_any(self, what: What) -> bool:
+        """Returns whether there are bans, or mutes, at all."""
+        return what in self._names or what in self._ranges
 
     def find(self, what: What, name: str, address: str) -> Ban | None:
         """Returns the ban, or mute, that holds for a name, or an account's name, or an address.
@@ -54,18 +60,16 @@ class Bans:
             name: may be empty, where only the address is known.
             address: may be empty.
         """
-        if not self._names and not self._ranges:
+        if not self.has_any(what):
             return None
         now = int(self._clock() * 1000)
-        if name:
-            found = self._names.get((what, skeleton(name)))
+        if name and (names := self._names.get(what)):
+            found = names.get(skeleton(name))
             if found and _holds(found, now):
                 return found
-        if address and self._ranges:
+        if address and (ranges := self._ranges.get(what)):
             ip = _address(address)
-            for network, ban in self._ranges:
-                if ban.what == what and ip in network and _holds(ban, now):
-                    return ban
+            return next((ban for network, ban in ranges if ip in network and _holds(ban, now)), None)
         return None
 
     def put(self, what: What, whom: str, *, by: str, seconds: int | None, reason: str) -> Ban:
@@ -111,8 +115,9 @@ class Bans:
     def all(self) -> list[Ban]:
         """Returns those that hold, the newest first, at most as many as fit into one frame."""
         now = int(self._clock() * 1000)
-        every = [*self._names.values(), *(ban for _, ban in self._ranges)]
-        holding = [ban for ban in every if _holds(ban, now)]
+        named = [ban for names in self._names.values() for ban in names.values()]
+        ranges = [ban for kept in self._ranges.values() for _, ban in kept]
+        holding = [ban for ban in named + ranges if _holds(ban, now)]
         return sorted(holding, key=lambda ban: ban.at, reverse=True)[:MAX_BANS_LISTED]
 
 
@@ -125,11 +130,22 @@ def is_range(whom: str) -> bool:
     return _network(whom) is not None
 
 
+def covers(whom: str, address: str) -> bool:
+    """Returns whether `whom` is a range, and an address is in it."""
+    network = _network(whom)
+    return network is not None and _address(address) in network
+
+
 def _network(whom: str) -> Network | None:
+    address, slash, mask = whom.partition("/")
     try:
-        return ipaddress.ip_network(whom, strict=False)
+        network = ipaddress.ip_network(address.partition("%")[0] + slash + mask, strict=False)
     except ValueError:
         return None
+    if network.version == 6 and network.subnet_of(_MAPPED):
+        # As `_address` has them: else it would hold for nobody.
+        return ipaddress.IPv4Network((int(network.network_address) & 0xFFFF_FFFF, network.prefixlen - 96))
+    return network
 
 
 def _address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

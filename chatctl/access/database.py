@@ -23,7 +23,7 @@ BUSY_SECONDS = 5.0
 MIGRATIONS = (
     """
     CREATE TABLE keys (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, -- one that was revoked must not come again
         hash BLOB NOT NULL UNIQUE, -- SHA-256
         kind TEXT NOT NULL, -- server, invitation, personal
         parent INTEGER, -- of a personal key: the invitation it stands for
@@ -91,12 +91,16 @@ class Database:
     Args:
         directory: of the data; None keeps it in memory.
 
+    Attributes:
+        changes: how often what is held in memory, or who may be in, has changed, as far as is known here.
+
     Raises:
         DataError: it cannot be used, in one line why.
     """
 
     def __init__(self, directory: Path | None) -> None:
         self.path = None if directory is None else directory / FILE
+        self.changes = 0
         self._lock = threading.RLock()
         self._readers: list[Callable[[sqlite3.Connection], None]] = []
         try:
@@ -121,9 +125,10 @@ class Database:
         run = self._connection.execute
         run("PRAGMA trusted_schema = OFF")
         run("PRAGMA secure_delete = ON")
-        if run("PRAGMA application_id").fetchone()[0] not in (0, APPLICATION_ID):
-            raise DataError(f"{self.path} is not a database of chatctl")
         run("BEGIN IMMEDIATE")
+        owner = run("PRAGMA application_id").fetchone()[0]
+        if owner != APPLICATION_ID and (owner or run("SELECT count(*) FROM sqlite_schema").fetchone()[0]):
+            raise DataError(f"{self.path} is not a database of chatctl")
         version: int = run("PRAGMA user_version").fetchone()[0]
         if version > len(MIGRATIONS):
             raise DataError(f"{self.path} was made by a newer chatctl: update this one")
@@ -157,6 +162,7 @@ class Database:
             for read in self._readers:
                 read(connection)
             self._seen = version
+            self.changes += 1
             return True
 
     def _version(self) -> int:
@@ -177,8 +183,11 @@ class Database:
                 raise StorageError(f"the server cannot read who may do what right now: {error}") from None
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, held: bool = True) -> Iterator[sqlite3.Connection]:
         """A transaction: all of it is on the disk at the end, or, where something is raised, nothing.
+
+        Args:
+            held: it may change what is held in memory, or who may be in.
 
         Raises:
             StorageError: it cannot be written.
@@ -188,8 +197,10 @@ class Database:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
-                for read in self._readers:
-                    read(self._connection)
+                if held:
+                    for read in self._readers:
+                        read(self._connection)
+                    self.changes += 1
             except sqlite3.Error as error:
                 self._roll_back()
                 raise StorageError(f"the server cannot keep who may do what right now: {error}") from None

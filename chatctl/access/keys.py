@@ -106,7 +106,7 @@ class Keys:
         key = new_key()
         now = self._now()
         until = None if seconds is None else now + int(seconds * 1000)
-        with self._database.writing() as connection:
+        with self._database.writing(held=False) as connection:
             self._forget_ended(connection, now)
             count = connection.execute("SELECT count(*) FROM keys WHERE kind = 'invitation'").fetchone()[0]
             if count >= MAX_INVITATIONS:
@@ -186,7 +186,7 @@ class Keys:
         Raises:
             Refused: ``auth-failed``, saying why: somebody else may have used it meanwhile; ``storage``.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(held=False) as connection:
             found = self._find(connection, key, author)
             if found.kind != "invitation":
                 return None
@@ -202,11 +202,25 @@ class Keys:
             )
             return personal
 
+    def get(self, id_: int) -> Key | None:
+        """Returns a key as it is kept; None if it was revoked."""
+        with self._database.reading() as connection:
+            row = connection.execute(f"SELECT {_COLUMNS} FROM keys WHERE id = ?", (id_,)).fetchone()  # noqa: S608
+        return Key(*row) if row else None
+
     def is_valid(self, id_: int) -> bool:
         """Returns whether a key is still kept: it was not revoked."""
         with self._database.reading() as connection:
             found = connection.execute("SELECT count(*) FROM keys WHERE id = ?", (id_,)).fetchone()
         return bool(found[0])
+
+    def close_room(self, author: str, room: str) -> bool:
+        """Has the personal keys of a name let it into a room no more; returns whether one did."""
+        with self._database.writing() as connection:
+            closed = connection.execute(
+                "UPDATE keys SET room = NULL WHERE author = ? AND room = ?", (author, room)
+            )
+            return closed.rowcount > 0
 
     def forget_person(self, author: str) -> None:
         """Ends the personal keys of a name."""

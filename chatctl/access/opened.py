@@ -48,6 +48,11 @@ class AccessBook:
         """
         return self._database.refresh()
 
+    @property
+    def changes(self) -> int:
+        """How often it has changed who may do what, as far as this process knows."""
+        return self._database.changes
+
     def close(self) -> None:
         """Closes it; nobody may be using it any more."""
         self._database.close()

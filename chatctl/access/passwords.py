@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,8 +17,35 @@ if TYPE_CHECKING:
 MIN_PASSWORD = 6  # characters
 MEMORY_KIB = 19 * 1024  # of one hash; this and the passes are OWASP's first choice for servers
 PASSES = 2
+ASK_SECONDS = 1.0  # after which who waits for a turn is asked whether they still do
 
 _turns = threading.BoundedSemaphore(2)
+
+
+def always() -> bool:
+    """Says that a password is to be hashed however long that takes: for commands."""
+    return True
+
+
+def prepare() -> None:
+    """Makes ready what the first password needs, so that it takes no longer than the others."""
+    _dummy()
+
+
+@contextmanager
+def _turn(wanted: Callable[[], bool]) -> Iterator[None]:
+    """Waits for a turn, as long as that is wanted.
+
+    Raises:
+        Refused: ``server-full``: it no longer is.
+    """
+    while not _turns.acquire(timeout=ASK_SECONDS):
+        if not wanted():
+            raise Refused("server-full", "too many passwords are to be checked right now: try again later")
+    try:
+        yield
+    finally:
+        _turns.release()
 
 
 @cache
@@ -50,21 +79,38 @@ def _is_short(password: str) -> bool:
     return len(password.encode(errors="replace")) <= MAX_PASSWORD
 
 
-def hash_password(password: str) -> str:
-    """Returns what to keep of a password that `check_password` accepts. Takes its time, and its turn."""
-    with _turns:
+def hash_password(password: str, wanted: Callable[[], bool] = always) -> str:
+    """Returns what to keep of a password that `check_password` accepts. Takes its time, and its turn.
+
+    Args:
+        password: to be hashed.
+        wanted: asked each second while this waits for its turn, which is given up once it says no.
+
+    Raises:
+        Refused: ``server-full``: it was given up.
+    """
+    with _turn(wanted):
         return _hasher().hash(password.encode(errors="replace"))
 
 
-def is_password(password: str, kept: str | None) -> bool:
-    """Returns whether `kept` was made of this password. Takes as long where nothing is kept."""
+def is_password(password: str, kept: str | None, wanted: Callable[[], bool] = always) -> bool:
+    """Returns whether `kept` was made of this password. Takes as long where nothing is kept.
+
+    Args:
+        password: as it was sent.
+        kept: what `hash_password` returned.
+        wanted: as in `hash_password`.
+
+    Raises:
+        Refused: ``server-full``: it was given up.
+    """
     from argon2.exceptions import Argon2Error, InvalidHashError
 
     if not _is_short(password):
         return False
-    with _turns:
+    with _turn(wanted):
         try:
-            right = _hasher().verify(kept or _dummy(), password.encode(errors="replace"))
+            right = _hasher().verify(_dummy() if kept is None else kept, password.encode(errors="replace"))
         except (Argon2Error, InvalidHashError):
             return False
     return right and kept is not None

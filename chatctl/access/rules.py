@@ -48,6 +48,10 @@ class Rules:
         self._rules = {room: Rule(*map(bool, values)) for room, *values in rows}
         self._allowed = set(connection.execute("SELECT room, author FROM allowed").fetchall())
 
+    def is_empty(self) -> bool:
+        """Returns whether no room has a rule."""
+        return not self._rules
+
     def get(self, room: str) -> Rule:
         """Returns the rule of a room."""
         return self._rules.get(room, NO_RULE)

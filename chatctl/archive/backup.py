@@ -12,6 +12,7 @@ from chatctl.archive.snapshot import open_history
 from chatctl.archive.spared import spare_history
 from chatctl.errors import DataError
 from chatctl.history.database import explain
+from chatctl.history.traces import remove_traces
 from chatctl.text import one_line
 
 STEP_PAGES = 512
@@ -34,6 +35,7 @@ def backup(directory: Path, path: Path, *, force: bool = False) -> None:
             with closing(sqlite3.connect(part, isolation_level=None)) as copy:
                 _copy(history.connection, copy)
                 _check(copy, directory)
+                _clean(copy)
         except sqlite3.Error as error:
             raise DataError(f"no backup was made: {one_line(explain(error, path))}") from None
 
@@ -49,10 +51,15 @@ def _copy(source: sqlite3.Connection, copy: sqlite3.Connection) -> None:
 
 
 def _check(copy: sqlite3.Connection, directory: Path) -> None:
-    """Makes sure that the copy is whole, and brings all of it into one file."""
+    """Makes sure that the copy is whole."""
     found: str = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         what = one_line(found)
         raise DataError(f"no backup was made: the history in {directory} is damaged ({what})")
+
+
+def _clean(copy: sqlite3.Connection) -> None:
+    """Removes what the server had no time to remove of redacted messages, and brings all into one file."""
+    remove_traces(copy)
     # The copy has the mode of what it was copied from, which keeps a log beside the file.
     copy.execute("PRAGMA journal_mode = DELETE")

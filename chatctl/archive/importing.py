@@ -43,6 +43,8 @@ _TRIM = "UPDATE rooms SET trimmed = ? WHERE number = ?"
 _INDEX = "INSERT INTO words (rowid, text) SELECT key, text FROM messages WHERE key > ? AND key <= ?"
 _INDEXED = "UPDATE rooms SET indexed = ? WHERE number = ?"
 
+_Said = tuple[int, str, str, str | None]  # at, name, text, kind
+
 _ARCHIVE: Language[Msg | Topic | Gap] = Language(Msg | Topic | Gap)
 
 
@@ -247,11 +249,14 @@ class _Importer:
         if len(self._rows) == BATCH:
             self.flush()
 
-    def _skip(self, room: RoomLog, id_: int, said: tuple[int, str, str, str | None]) -> None:
-        """Makes sure that a message which was there already says the same; its nonce says nothing."""
+    def _skip(self, room: RoomLog, id_: int, said: _Said) -> None:
+        """Makes sure that a message which was there already says the same; its nonce says nothing.
+
+        It stays as it is, also where it was redacted here or there.
+        """
         if id_ >= room.oldest:
             found = self._connection.execute(_LOOK_UP, (room.key(id_),)).fetchall()
-            if found != [said]:
+            if not any(_is_same(there, said) for there in found):
                 raise DataError(f"#{room.name} {id_} is another message there")
         self.done.skipped += 1
 
@@ -276,6 +281,13 @@ class _Importer:
                     done += last - first
                     show(done)
                 self._connection.execute(_INDEXED, (room.last, room.number))
+
+
+def _is_same(there: _Said, said: _Said) -> bool:
+    """Returns whether two messages are one, of which either may have been redacted."""
+    if not (there[2] and said[2]):
+        there, said = ((*one[:2], "", one[3]) for one in (there, said))
+    return there == said
 
 
 def _missing(room: RoomLog, id_: int) -> str:

@@ -1,7 +1,8 @@
 r"""The format that can be imported again: frames of the protocol, one a line (PROTOCOL.md).
 
 Room by room: a ``gap``, if its first messages are no longer kept, a ``topic``, if it was ever set and who did
-is known, and a ``msg`` for each message. Characters that could act on a terminal are written as JSON escapes.
+is known, and a ``msg`` for each message, with an empty text if it was redacted. Characters that could act on
+a terminal are written as JSON escapes.
 """
 
 from __future__ import annotations

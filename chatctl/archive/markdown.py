@@ -13,7 +13,7 @@ from chatctl.archive.links import split_links
 from chatctl.archive.moments import moment, zone
 from chatctl.archive.source import R, Room, Source
 from chatctl.messages import Msg
-from chatctl.text import one_line, visible
+from chatctl.text import REMOVED, one_line, visible
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]|~$]")
 # What makes a heading, a list or a rule of a line that starts so.
@@ -53,7 +53,8 @@ def _head(room: Room) -> str:
 def _message(message: Msg, clock: str) -> str:
     first, *others = visible(message.text).split("\n")
     mark = r"\* " if message.kind == "action" else ""
-    lines = [f"{mark}**{_line(one_line(message.name))}** {clock} {_line(first)}"]
+    said = _line(first) if message.text else f"*{REMOVED}*"
+    lines = [f"{mark}**{_line(one_line(message.name))}** {clock} {said}"]
     lines += map(_later_line, others)
     return "\n" + "\\\n".join(lines) + "\n"
 

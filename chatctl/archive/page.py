@@ -16,7 +16,7 @@ from chatctl.archive.moments import Moment, moment, zone
 from chatctl.archive.source import R, Room, Source
 from chatctl.messages import Msg
 from chatctl.names import fold
-from chatctl.text import one_line, visible
+from chatctl.text import REMOVED, one_line, visible
 
 # Colours of names, each to be read with ease on --paper (WCAG 2, AA).
 BY_DAY = (
@@ -141,11 +141,12 @@ def _new_day(when: Moment, *, first: bool) -> str:
 def _message(message: Msg, when: Moment) -> str:
     id_ = f"{message.room}-{message.id}"
     style = "m act" if message.kind == "action" else "m"
+    text = _linked(visible(message.text)) if message.text else f'<i class="note">{REMOVED}</i>'
     return (
         f'<p class="{style}" id="{escape(id_)}"><a href="#{quote(id_)}">'
         f'<time datetime="{when.iso}">{when.clock}</time></a> '
         f'<b class="c{_colour(message.name)}"><bdi>{escape(one_line(message.name))}</bdi></b> '
-        f'<span dir="auto">{_linked(visible(message.text))}</span></p>\n'
+        f'<span dir="auto">{text}</span></p>\n'
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chatctl.archive.moments import moment, zone
 from chatctl.archive.source import R, Room, Source
 from chatctl.messages import Msg
-from chatctl.text import one_line, visible
+from chatctl.text import REMOVED, one_line, visible
 
 
 def write(history: Source[R]) -> Iterator[bytes]:
@@ -34,4 +34,4 @@ def _lines(message: Msg) -> str:
     name = one_line(message.name)
     who = f"* {name} " if message.kind == "action" else f"{name}: "
     start = f"{when.date} {when.clock}  {who}"
-    return "".join(f"{start}{line}\n" for line in visible(message.text).split("\n"))
+    return "".join(f"{start}{line}\n" for line in (visible(message.text) or REMOVED).split("\n"))

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
+from chatctl.address import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.cli import completing
 from chatctl.cli.finishing import finish
 from chatctl.cli.options import (
     SINCE_HELP,
     AsJson,
     Host,
+    Insecure,
     Key,
     Name,
+    Password,
     Port,
     Profile,
     Room,
@@ -21,7 +24,6 @@ from chatctl.cli.options import (
     Where,
     access,
 )
-from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
 from chatctl.client.settings.known import DEFAULT_BACKLOG, MAX_BACKLOG
 from chatctl.errors import ChatError
@@ -122,6 +124,8 @@ def join(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    password: Password = None,
+    insecure: Insecure = False,
     _profile: Profile = None,
     no_reconnect: NoReconnect = False,
     backlog: Backlog = DEFAULT_BACKLOG,
@@ -140,10 +144,12 @@ def join(
     """
     from chatctl.client.terminal import joining
 
-    to = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
+    to = access(ctx, where, server, host, port, name=name, key=key, password=password, insecure=insecure)
     look = Look(theme=theme, timestamp=timestamp, bell=bell, notify=notify, title=title)
     try:
-        code = joining.run(to, room, look=look, plain=plain, backlog=backlog, reconnect=not no_reconnect)
+        code = joining.run(
+            to, to.room or room, look=look, plain=plain, backlog=backlog, reconnect=not no_reconnect
+        )
     except ChatError as error:
         error.exit_code = ChatError.exit_code  # Only commands for scripts tell the ways to fail apart.
         raise
@@ -162,6 +168,8 @@ def history(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    password: Password = None,
+    insecure: Insecure = False,
     _profile: Profile = None,
 ) -> None:
     """Show what was said: the last 50 messages, or all since a time.
@@ -178,12 +186,12 @@ def history(
         start = None if since is None else parse_since(since, time.time())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--since") from None
-    to = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
+    to = access(ctx, where, server, host, port, name=name, key=key, password=password, insecure=insecure)
 
     def job() -> int:
         from chatctl.client.scripts import lookup
 
-        return lookup.show_history(to, room, start, limit, as_json=as_json)
+        return lookup.show_history(to, to.room or room, start, limit, as_json=as_json)
 
     finish(job)
 
@@ -204,6 +212,8 @@ def search(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    password: Password = None,
+    insecure: Insecure = False,
     _profile: Profile = None,
 ) -> None:
     """Find messages by their words, in all rooms.
@@ -211,7 +221,7 @@ def search(
     Examples:
         chatctl search deploy failed
     """
-    to = access(ctx, server=server, host=host, port=port, name=name, key=key)
+    to = access(ctx, None, server, host, port, name=name, key=key, password=password, insecure=insecure)
 
     def job() -> int:
         from chatctl.client.scripts import lookup

@@ -20,7 +20,12 @@ PANELS: dict[str, dict[str, str]] = {
         "who": "scripts:who",
         "rooms": "scripts:rooms",
     },
-    "Server": {"serve": "server:serve"},
+    "Server": {
+        "serve": "server:serve",
+        "invite": "people:invite",
+        "user": "people:user",
+        "audit": "people:audit",
+    },
     "Data": {"export": "data:export", "import": "data:import_", "backup": "data:backup"},
     "Settings": {"config": "config:config"},
 }

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import MutableMapping
+from typing import TYPE_CHECKING
 
 import typer
 
 from chatctl.errors import ChatError
+
+if TYPE_CHECKING:
+    from chatctl.client.access import Access
 
 SECONDS = 0.5  # that a server may take
 
@@ -31,24 +35,37 @@ def mend_words(environment: MutableMapping[str, str]) -> None:
 
 def rooms(ctx: typer.Context) -> list[str]:
     """Returns the rooms of the server that the rest of the line, or else the settings, say."""
+    from chatctl.address import DEFAULT_HOST, DEFAULT_PORT
     from chatctl.cli.options import access
-    from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
     from chatctl.client.room_names import room_names
 
     given = ctx.params
     try:
         whereto = access(
             ctx,
-            where=given.get("where") or _first(ctx),
-            server=given.get("server"),
-            host=given.get("host") or DEFAULT_HOST,
-            port=given.get("port") or DEFAULT_PORT,
+            given.get("where") or _first(ctx),
+            given.get("server"),
+            given.get("host") or DEFAULT_HOST,
+            given.get("port") or DEFAULT_PORT,
             name=given.get("name"),
             key=given.get("key"),
+            password=given.get("password"),
+            insecure=bool(given.get("insecure")),
         )
     except (ChatError, typer.BadParameter):
         return []
-    return room_names(whereto, SECONDS)
+    return room_names(_careful(whereto, given.get("key")), SECONDS)
+
+
+def _careful(whereto: Access, key: str | None) -> Access:
+    """Returns what neither trusts a server at first sight, nor uses up an invitation."""
+    from dataclasses import replace
+
+    from chatctl.client.known_hosts import KnownHosts
+
+    known_hosts = whereto.known_hosts and KnownHosts(whereto.known_hosts.path, adds=False)
+    invited = whereto.key is not None and whereto.key != key
+    return replace(whereto, key=None if invited else whereto.key, known_hosts=known_hosts)
 
 
 def _first(ctx: typer.Context) -> str | None:

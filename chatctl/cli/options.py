@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from chatctl.address import is_link, split_address
 from chatctl.cli import completing
-from chatctl.client.access import Access, split_address
+from chatctl.client.access import Access
 from chatctl.errors import ChatError, Refused
+
+if TYPE_CHECKING:
+    from chatctl.invite import Invitation
 
 _CONNECTION = "Connection"
 
 # Commands name their parameters where, server, host and port: `access` asks by these names who set them.
 Where = Annotated[
-    str | None, typer.Argument(metavar="HOST[:PORT]", show_default=False, help="Where the server is.")
+    str | None,
+    typer.Argument(metavar="HOST[:PORT]", show_default=False, help="Where the server is, or a link to it."),
 ]
 Server = Annotated[
     str | None,
@@ -25,7 +30,7 @@ Server = Annotated[
         metavar="HOST[:PORT]",
         show_default=False,
         rich_help_panel=_CONNECTION,
-        help="Where the server is.",
+        help="Where the server is, or a link to it.",
     ),
 ]
 Host = Annotated[
@@ -69,7 +74,28 @@ Key = Annotated[
         metavar="KEY",
         show_default=False,
         rich_help_panel=_CONNECTION,
-        help="Lets you in, where the server asks for one.",
+        help="Lets you in, where the server asks for one; - reads or asks for it.",
+    ),
+]
+Password = Annotated[
+    str | None,
+    typer.Option(
+        "--password",
+        envvar="CHATCTL_PASSWORD",
+        metavar="PASSWORD",
+        show_default=False,
+        rich_help_panel=_CONNECTION,
+        help="Of the account of your name; - reads or asks for it.",
+    ),
+]
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure/--no-insecure",
+        envvar="CHATCTL_INSECURE",
+        show_default=False,
+        rich_help_panel=_CONNECTION,
+        help="Do without TLS, to other machines too.",
     ),
 ]
 Room = Annotated[
@@ -131,42 +157,95 @@ DataDirectory = Annotated[
 _SOURCES = ("COMMANDLINE", "ENVIRONMENT", "DEFAULT_MAP", "DEFAULT")  # the sooner, the more it counts
 
 
+class _Place(NamedTuple):
+    """Where a server is, and what else the link to it says, if it was one; and how near that was said."""
+
+    host: str
+    port: int
+    rank: int
+    link: Invitation | None = None
+
+
 def access(
     ctx: typer.Context,
-    *,
+    where: str | None,
     server: str | None,
     host: str,
     port: int,
+    *,
     name: str | None,
     key: str | None,
-    where: str | None = None,
+    password: str | None,
+    insecure: bool,
 ) -> Access:
     """Returns what the shared options say together.
 
     Raises:
-        ChatError: there is no name.
+        ChatError: there is no name, or no key or password where it was to be read.
         BadParameter: what was given is no address, or there are two.
     """
+    from chatctl.client.known_hosts import KnownHosts
+    from chatctl.client.own_keys import OwnKeys
+    from chatctl.client.private import state_directory
+    from chatctl.client.settings.place import KNOWN_HOSTS, directory
+
     if where is not None and _rank(ctx, "server") == 0:
         raise typer.BadParameter("give HOST or --server, not both")
-    host, port = _address(ctx, where, server, host, port)
+    place = _place(ctx, where, server, host, port)
     return Access(
-        host, port, name or _login_name(), key or None, named=bool(name) and _rank(ctx, "name") == 0
+        place.host,
+        place.port,
+        name or _login_name(),
+        _key(ctx, place, key),
+        named=bool(name) and _rank(ctx, "name") == 0,
+        password=_secret(ctx, password, "password"),
+        pin=(place.link and place.link.pin) or None,
+        insecure=insecure,
+        room=_room(ctx, place),
+        known_hosts=KnownHosts(directory() / KNOWN_HOSTS),
+        own_keys=OwnKeys(state_directory() / "keys.json"),
     )
 
 
-def _address(
-    ctx: typer.Context, where: str | None, server: str | None, host: str, port: int
-) -> tuple[str, int]:
-    """Returns host and port: the nearer source counts, and in one source a whole address before its parts."""
+def _place(ctx: typer.Context, where: str | None, server: str | None, host: str, port: int) -> _Place:
+    """Returns where it is: the nearer source counts, and in one source a whole address before its parts."""
     given, rank = (server, _rank(ctx, "server")) if where is None else (where, 0)
     if given is None or _rank(ctx, "host") < rank:
-        return host, port
+        return _Place(host, port, min(_rank(ctx, "host"), _rank(ctx, "port")))
+    link = None
     try:
-        named, its_port = split_address(given, port)
-    except ValueError as error:
+        if is_link(given):
+            from chatctl.invite import parse_link
+
+            link = parse_link(given)
+            named, its_port = link.host, link.port
+        else:
+            named, its_port = split_address(given, port)
+    except (ValueError, ChatError) as error:
         raise typer.BadParameter(str(error)) from None
-    return named, port if _rank(ctx, "port") < rank else its_port
+    return _Place(named, port if _rank(ctx, "port") < rank else its_port, rank, link)
+
+
+def _key(ctx: typer.Context, place: _Place, key: str | None) -> str | None:
+    """Returns the key of the link, unless another one was given as near as that."""
+    if place.link and place.link.key and _rank(ctx, "key") > place.rank:
+        return place.link.key
+    return _secret(ctx, key, "key")
+
+
+def _secret(ctx: typer.Context, given: str | None, what: str) -> str | None:
+    """Returns what was given, or asks for it where that is `ASK`."""
+    from chatctl.client.secret import ASK, read_secret
+
+    if given != ASK:
+        return given or None
+    return None if ctx.resilient_parsing else read_secret(what)
+
+
+def _room(ctx: typer.Context, place: _Place) -> str | None:
+    """Returns the room of the link, if there was one, and no other room was given as near as that."""
+    nearest = min(_rank(ctx, "room"), _rank(ctx, "rooms"))
+    return place.link.room if place.link and nearest > place.rank else None
 
 
 def _rank(ctx: typer.Context, parameter: str) -> int:

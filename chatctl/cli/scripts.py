@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chatctl.address import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.cli import completing
 from chatctl.cli.finishing import finish
 from chatctl.cli.options import (
     SINCE_HELP,
     AsJson,
     Host,
+    Insecure,
     Key,
     Name,
+    Password,
     Port,
     Profile,
     Room,
@@ -24,7 +27,6 @@ from chatctl.cli.options import (
     Where,
     access,
 )
-from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
 
 if TYPE_CHECKING:
     import re
@@ -86,6 +88,8 @@ def send(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    password: Password = None,
+    insecure: Insecure = False,
     _profile: Profile = None,
 ) -> None:
     """Say something, and end as soon as the server has it.
@@ -98,14 +102,14 @@ def send(
         raise typer.BadParameter("give TEXT or --file, not both")
     if not words and file is None and (sys.stdin is None or sys.stdin.isatty()):
         raise typer.BadParameter("there is nothing to send: give TEXT or --file FILE, or pipe it in")
-    whereto = access(ctx, server=server, host=host, port=port, name=name, key=key)
+    whereto = access(ctx, None, server, host, port, name=name, key=key, password=password, insecure=insecure)
     path = None if file == Path("-") else file
 
     def job() -> int:
         from chatctl.client.scripts import sending
 
         read = sending.words(words) if words else sending.reader(path)
-        goal = sending.Goal(room, to)
+        goal = sending.Goal(whereto.room or room, to)
         if split is Split.lines:
             return sending.send_lines(whereto, goal, read, timeout, as_json=as_json)
         return sending.send_text(whereto, goal, read, timeout or SEND_SECONDS, as_json=as_json)
@@ -174,6 +178,8 @@ def tail(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    password: Password = None,
+    insecure: Insecure = False,
     _profile: Profile = None,
 ) -> None:
     """Follow what is said, until it is ended.
@@ -186,12 +192,12 @@ def tail(
         raise typer.BadParameter("give --json or --exec, not both")
     if len(given := [option for option in (since, lines, from_) if option is not None]) > 1:
         raise typer.BadParameter(f"give one of --since, --lines and --from, not {len(given)}")
-    followed = _rooms(rooms)
-    if from_ is not None and len(followed) > 1:
-        raise typer.BadParameter("--from is an id of one room: with several rooms use --since or --state")
     words = None if command is None else _command(command)
     start = _start(since, (0 if words else TAIL_LINES) if lines is None else lines, after=from_)
-    whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
+    whereto = access(ctx, where, server, host, port, name=name, key=key, password=password, insecure=insecure)
+    followed = _rooms([whereto.room] if whereto.room else rooms)
+    if from_ is not None and len(followed) > 1:
+        raise typer.BadParameter("--from is an id of one room: with several rooms use --since or --state")
 
     def job() -> int:
         from chatctl.client.scripts import tailing
@@ -225,6 +231,8 @@ def wait(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    password: Password = None,
+    insecure: Insecure = False,
     _profile: Profile = None,
 ) -> None:
     """Wait until somebody says something, and print it.
@@ -234,13 +242,13 @@ def wait(
     """
     pattern = _pattern(match)
     start = _start(since, 0)
-    whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
+    whereto = access(ctx, where, server, host, port, name=name, key=key, password=password, insecure=insecure)
 
     def job() -> int:
         from chatctl.client.scripts import waiting
         from chatctl.names import check_name
 
-        (followed,) = _rooms([room])
+        (followed,) = _rooms([whereto.room or room])
         sender = None if from_ is None else check_name(from_)
         return waiting.wait(whereto, followed, start, pattern, sender, timeout, as_json=as_json)
 
@@ -258,6 +266,8 @@ def who(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    password: Password = None,
+    insecure: Insecure = False,
     _profile: Profile = None,
 ) -> None:
     """Show who else is in a room.
@@ -266,12 +276,12 @@ def who(
         chatctl who --room ops
         chatctl who --all --json
     """
-    whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
+    whereto = access(ctx, where, server, host, port, name=name, key=key, password=password, insecure=insecure)
 
     def job() -> int:
         from chatctl.client.scripts import listing
 
-        return listing.show_people(whereto, None if everywhere else room, as_json=as_json)
+        return listing.show_people(whereto, None if everywhere else whereto.room or room, as_json=as_json)
 
     finish(job)
 
@@ -285,6 +295,8 @@ def rooms(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     key: Key = None,
+    password: Password = None,
+    insecure: Insecure = False,
     _profile: Profile = None,
 ) -> None:
     """Show which rooms there are.
@@ -293,7 +305,7 @@ def rooms(
         chatctl rooms
         chatctl rooms --json
     """
-    whereto = access(ctx, where=where, server=server, host=host, port=port, name=name, key=key)
+    whereto = access(ctx, where, server, host, port, name=name, key=key, password=password, insecure=insecure)
 
     def job() -> int:
         from chatctl.client.scripts import listing

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chatctl.address import DEFAULT_HOST, DEFAULT_PORT
 from chatctl.cli.options import DataDirectory, data_directory
-from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT
+from chatctl.server.tls_mode import TlsMode
 from chatctl.text import parse_duration
+
+if TYPE_CHECKING:
+    from chatctl.server.server import Server
+
+_ENCRYPTION = "Encryption"
+_ADMITTANCE = "Who may come in"
 
 
 class LogLevel(StrEnum):
@@ -90,7 +98,82 @@ def serve(
             envvar="CHATCTL_MAX_PER_IP", min=0, help="Connections from one address but this machine; 0: any."
         ),
     ] = 16,
+    max_new_per_ip: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATCTL_MAX_NEW_PER_IP",
+            min=0,
+            help="New ones from one address but this machine in 10 minutes; 0: any.",
+        ),
+    ] = 32,
+    open_: Annotated[
+        bool,
+        typer.Option(
+            "--open",
+            envvar="CHATCTL_OPEN",
+            rich_help_panel=_ADMITTANCE,
+            help="Let anyone in, from other machines too.",
+        ),
+    ] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATCTL_KEY",
+            metavar="KEY",
+            rich_help_panel=_ADMITTANCE,
+            show_default="the one it has; made for other machines at first",
+            help="Key that lets anyone in, from now on; - reads it, or asks.",
+        ),
+    ] = None,
+    new_key: Annotated[
+        bool,
+        typer.Option(
+            "--new-key", rich_help_panel=_ADMITTANCE, help="Make another key; the one before is over."
+        ),
+    ] = False,
+    qr: Annotated[
+        bool,
+        typer.Option("--qr", rich_help_panel=_ADMITTANCE, help="Draw the first link too, for a telephone."),
+    ] = False,
     motd: Annotated[str, typer.Option(envvar="CHATCTL_MOTD", help="Message for everyone who comes in.")] = "",
+    tls: Annotated[
+        TlsMode,
+        typer.Option(
+            envvar="CHATCTL_TLS",
+            case_sensitive=False,
+            rich_help_panel=_ENCRYPTION,
+            help="Encryption: auto for others than this machine, required for everybody, or off.",
+        ),
+    ] = TlsMode.auto,
+    cert: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CHATCTL_CERT",
+            metavar="FILE",
+            rich_help_panel=_ENCRYPTION,
+            show_default="one of its own",
+            help="Certificate and those it is signed by, in PEM.",
+        ),
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CHATCTL_KEY_FILE",
+            metavar="FILE",
+            rich_help_panel=_ENCRYPTION,
+            show_default="in --cert too",
+            help="The certificate's private key, in PEM.",
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            envvar="CHATCTL_INSECURE",
+            rich_help_panel=_ENCRYPTION,
+            help="Let others come without encryption too.",
+        ),
+    ] = False,
     log_level: Annotated[
         LogLevel, typer.Option(envvar="CHATCTL_LOG_LEVEL", case_sensitive=False, help="What to log.")
     ] = LogLevel.info,
@@ -102,12 +185,17 @@ def serve(
 
     Examples:
         chatctl serve --host 0.0.0.0 --port 12345
+        chatctl serve --host 0.0.0.0 --key - < key.txt
         chatctl serve --keep 90d --motd "be kind"
     """
     from chatctl.history.log import Retention
-    from chatctl.server import logs, server
+    from chatctl.server import logs, server, server_key
     from chatctl.server.config import Config
 
+    _check_files(tls, cert, key_file)
+    if open_ and (key or new_key):
+        raise typer.BadParameter("--open lets anyone in without a key")
+    key = server_key.checked(server_key.read() if key == "-" else key) if key else ""
     config = Config(
         host=host,
         port=port,
@@ -115,13 +203,22 @@ def serve(
         burst=burst,
         max_clients=max_clients,
         max_per_ip=max_per_ip,
+        max_new_per_ip=max_new_per_ip,
         motd=motd,
         data=None if ephemeral else data_directory(data),
         retention=Retention(parse_duration(keep) if keep else None, keep_messages),
+        tls=tls,
+        cert=cert,
+        key_file=key_file,
+        insecure=insecure,
+        open=True if open_ else False if key or new_key else None,
+        key=key,
+        new_key=new_key,
     )
 
-    def started(host: str, port: int) -> None:
-        _print_address(host, port)
+    def started(running: server.Server) -> None:
+        _print_address(*running.address)
+        _print_links(running, qr=qr)
         _say_what_is_kept(config.data)
 
     handler = logs.configure(log_level.value, as_json=log_json)
@@ -131,8 +228,36 @@ def serve(
         handler.close()
 
 
+def _check_files(tls: TlsMode, cert: Path | None, key_file: Path | None) -> None:
+    if key_file is not None and cert is None:
+        raise typer.BadParameter("--key-file is the key of --cert, which is missing")
+    if cert is not None and tls == TlsMode.off:
+        raise typer.BadParameter("--cert is of no use with --tls off")
+
+
 def _print_address(host: str, port: int) -> None:
     typer.echo(f"listening on [{host}]:{port}" if ":" in host else f"listening on {host}:{port}")
+
+
+def _print_links(running: Server, *, qr: bool) -> None:
+    """Prints what to send to others: on standard output alone, for with a key it is a secret."""
+    from chatctl.reached import join_line, links
+    from chatctl.server.admission import is_loopback
+
+    host, port = running.address
+    if is_loopback(host) and not running.closed:
+        return
+    if running.closed and not running.key:
+        typer.echo("a key is needed: `chatctl invite` makes one for somebody, --new-key one for all")
+        return
+    found = links(host, port, running.pin, key=running.key)
+    typer.echo("send one of these to whoever may come in:" if running.closed else "anyone may come in:")
+    for link in found:
+        typer.echo(join_line(link))
+    if qr and sys.stdout and sys.stdout.isatty():
+        from chatctl.qr import qr_code
+
+        typer.echo(f"\n{qr_code(found[0])}", nl=False)
 
 
 def _say_what_is_kept(data: Path | None) -> None:

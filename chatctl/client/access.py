@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 12345
+from chatctl.address import join_address
+
+if TYPE_CHECKING:
+    from chatctl.client.known_hosts import KnownHosts
+    from chatctl.client.own_keys import OwnKeys
+    from chatctl.client.trust import Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,12 @@ class Access:
         name: what to be called.
         key: what lets this person in, where the server asks for it; never shown.
         named: it has to be this name; else it may get a number where it is taken.
+        password: of the account of that name; never shown.
+        pin: of the server's key, if the link that led here says it.
+        insecure: without TLS, to any machine.
+        room: that the link leads to, if there was one.
+        known_hosts: the servers met before.
+        own_keys: the keys that servers gave to this person.
     """
 
     host: str
@@ -25,25 +36,20 @@ class Access:
     name: str
     key: str | None = field(default=None, repr=False)
     named: bool = True
+    password: str | None = field(default=None, repr=False)
+    pin: str | None = None
+    insecure: bool = False
+    room: str | None = None
+    known_hosts: KnownHosts | None = field(default=None, compare=False)
+    own_keys: OwnKeys | None = field(default=None, compare=False)
 
+    @property
+    def server(self) -> str:
+        """Host and port in one."""
+        return join_address(self.host, self.port)
 
-def split_address(address: str, port: int) -> tuple[str, int]:
-    """Returns host and port of ``HOST``, ``HOST:PORT``, ``IPV6``, ``[IPV6]`` or ``[IPV6]:PORT``.
+    def trust(self) -> Trust:
+        """Returns what is known of the server, for one run."""
+        from chatctl.client.trust import Trust
 
-    Args:
-        address: as a person gave it.
-        port: where it names none.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    import re
-
-    from chatctl.text import one_line
-
-    if address.count(":") > 1 and "[" not in address:
-        return address, port
-    found = re.fullmatch(r"(?:\[(.+)\]|([^\[\]:/@]+))(?::(\d{1,5}))?", address, re.ASCII)
-    if not found or (found[3] and not 1 <= int(found[3]) <= 65535):
-        raise ValueError(f"{one_line(address)} is not HOST or HOST:PORT, with a port from 1 to 65535")
-    return found[1] or found[2], int(found[3] or port)
+        return Trust("off" if self.insecure else "auto", pin=self.pin, known_hosts=self.known_hosts)

@@ -24,19 +24,22 @@ from typing import TypeVar
 from msgspec import UNSET, structs
 
 from chatctl.client.answer import Answer
+from chatctl.client.ended import LineEnded
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
 from chatctl.client.greeting import make_hello
 from chatctl.client.inbox import Inbox
-from chatctl.client.link import LineEnded, Link
+from chatctl.client.link import Link
 from chatctl.client.outgoing import Item, Outgoing, encode_frame, make_item
 from chatctl.client.retry import Retry
 from chatctl.client.seen import Seen
+from chatctl.client.trust import Trust
 from chatctl.errors import ConnectionFailed, Refused
 from chatctl.framing import encode
 from chatctl.messages import (
     DEFAULT_BACKLOG,
     DEFAULT_PAGE,
     LOBBY,
+    Account,
     Ack,
     AskHistory,
     ClientFrame,
@@ -48,7 +51,9 @@ from chatctl.messages import (
     Join,
     Kind,
     Leave,
+    Login,
     Msg,
+    Notice,
     Part,
     Ping,
     Pong,
@@ -82,6 +87,7 @@ class ChatClient:
         port: its port.
         hello: has been checked.
         timeout: seconds for each try to connect.
+        trust: whether there is TLS, and who the server is.
         reconnect: comes back when the line is lost.
         listen: keeps events for whoever reads them; else they are dropped.
 
@@ -93,9 +99,18 @@ class ChatClient:
     """
 
     def __init__(
-        self, host: str, port: int, hello: Hello, timeout: float, *, reconnect: bool, listen: bool
+        self,
+        host: str,
+        port: int,
+        hello: Hello,
+        timeout: float,
+        *,
+        trust: Trust,
+        reconnect: bool,
+        listen: bool,
     ) -> None:
         self._host, self._port, self._timeout = host, port, timeout
+        self._trust = trust
         self._hello = hello
         self._listens = listen
         self.name = hello.name
@@ -126,6 +141,7 @@ class ChatClient:
         self._link = self._make_link()
         self.welcome = self._link.open(hello, timeout)
         self.name = self.welcome.name
+        self._keep_key()
         self._thread = threading.Thread(target=self._run, name="chatctl-client", daemon=True)
         self._thread.start()
 
@@ -141,6 +157,8 @@ class ChatClient:
         timeout: float = CONNECT_SECONDS,
         agent: str | None = None,
         key: str | None = None,
+        password: str | None = None,
+        trust: Trust | None = None,
         reconnect: bool = True,
         listen: bool = True,
     ) -> ChatClient:
@@ -154,7 +172,11 @@ class ChatClient:
             backlog: earlier messages of each room joined afresh, at most 500.
             timeout: seconds until the welcome must be there.
             agent: what this program calls itself.
-            key: what lets one in, where the server wants that; never shown or logged.
+            key: what lets one in, where the server wants that; never shown or logged. A server may give one
+                for the next time in place of it, see `Welcome`: this client uses that from then on.
+            password: of the account of that name; never shown or logged.
+            trust: whether there is TLS, and who the server is; left out, TLS to other machines, and no server
+                that the system's authorities do not vouch for.
             reconnect: comes back whenever the line is lost; else that ends it.
             listen: keeps what comes until `events` or `receive` hands it out, and does not read on while that
                 is much; else it is dropped, for one who only says something or asks for it.
@@ -162,11 +184,21 @@ class ChatClient:
         Raises:
             ConnectionFailed: in one line why it did not work; `code` is the server's, where that `refused`.
         """
-        hello = make_hello(name, rooms, backlog, agent, key)
-        return cls(host, port, hello, timeout, reconnect=reconnect, listen=listen)
+        hello = make_hello(name, rooms, backlog, agent, key, password)
+        return cls(host, port, hello, timeout, trust=trust or Trust(), reconnect=reconnect, listen=listen)
 
     def _make_link(self) -> Link:
-        return Link(self._host, self._port, lambda: self._leaving or self._outgoing.is_owed)
+        return Link(self._host, self._port, self._trust, lambda: self._leaving or self._outgoing.is_owed)
+
+    def _keep_key(self) -> None:
+        """Notes the key that the server gave for the next time, if it did."""
+        if self.welcome.key is not None:
+            self._hello = structs.replace(self._hello, key=self.welcome.key)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and port by which the server is reached."""
+        return self._host, self._port
 
     # Saying
 
@@ -244,7 +276,7 @@ class ChatClient:
             Refused: the frame can never be accepted, or too much is waiting to be sent; it is not sent.
             ConnectionFailed: the connection is over.
         """
-        if isinstance(frame, Join | Rename) and frame.n is None:
+        if isinstance(frame, Join | Rename | Login) and frame.n is None:
             frame = structs.replace(frame, n=next(self._numbers))
         item = make_item(frame)
         with self._changed:
@@ -501,10 +533,12 @@ class ChatClient:
                 self._seen.enter(frame)
             case Renamed(name=self.name):
                 self.name = _own_name(frame.to)
+            case Account():
+                self.name = _own_name(frame.name)
             case Told() | Topic() if len(frame.text) > MAX_TEXT:
                 raise _too_long(frame.text)
         item = self._outgoing.find(getattr(frame, "re", None))
-        if item and isinstance(item.frame, Join | Rename):
+        if item and isinstance(item.frame, Join | Rename | Login):
             self._settle(item, frame)
         self._tell(frame)
 
@@ -587,9 +621,12 @@ class ChatClient:
         with self._changed:
             self.welcome = welcome
             self.name = welcome.name
+            self._keep_key()
             self._seen.came_back()
             self._missed = 0
             self._barrier = next(self._numbers)
+            if news := self._trust.take_news():
+                self._tell(Notice(news))
             self._tell(Reconnected(welcome))
             self._changed.notify_all()
         if self._retry:

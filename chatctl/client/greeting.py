@@ -8,14 +8,19 @@ from msgspec import UNSET
 
 import chatctl
 from chatctl.errors import ConnectionFailed, Refused
-from chatctl.messages import VERSION, Hello
+from chatctl.messages import MAX_PASSWORD, VERSION, Hello
 from chatctl.names import check_name, check_room
 
 MAX_KEY = 1_024  # characters: they find their place in a hello
 
 
 def make_hello(
-    name: str, rooms: Mapping[str, int | None] | None, backlog: int, agent: str | None, key: str | None
+    name: str,
+    rooms: Mapping[str, int | None] | None,
+    backlog: int,
+    agent: str | None,
+    key: str | None,
+    password: str | None = None,
 ) -> Hello:
     """Returns a hello; its arguments are those of `ChatClient.connect`.
 
@@ -31,11 +36,19 @@ def make_hello(
     if key is not None and not (key.isprintable() and len(key) <= MAX_KEY):
         text = f"that is no key: it is one line of at most {MAX_KEY} characters"
         raise ConnectionFailed(text, code="auth-failed", refused=True)
+    if password is not None and not _can_be_said(password):
+        text = f"that is no password: it is one line of at most {MAX_PASSWORD} bytes"
+        raise ConnectionFailed(text, code="auth-failed", refused=True)
     return Hello(
         v=VERSION,
         name=name,
         rooms=UNSET if rooms is None else dict(rooms),
         backlog=backlog,
         key=key,
+        password=password,
         agent=agent or f"chatctl/{chatctl.__version__}",
     )
+
+
+def _can_be_said(password: str) -> bool:
+    return password.isprintable() and len(password.encode()) <= MAX_PASSWORD

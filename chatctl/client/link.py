@@ -1,48 +1,29 @@
-"""One TCP connection to a server, from the first try to the last byte. It ends, and is not used again.
+"""One connection to a server, from the hello to the bye: frames over a `Transport`. It is not used again.
 
-One thread reads; any thread may send, or close. Nobody who sends has to wait: what the line does not take at
-once is sent by the thread that reads.
+One thread reads; any thread may send, or close.
 """
 
 from __future__ import annotations
 
-import select
-import socket
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
-from chatctl import keepalive
+from chatctl.client.ended import LineEnded
 from chatctl.client.retry import FINAL
-from chatctl.errors import ConnectionFailed, Refused
+from chatctl.client.transport import GONE, Transport, reason
+from chatctl.client.trust import Trust
+from chatctl.errors import Refused
 from chatctl.framing import Fault, encode, server_frames
 from chatctl.messages import MAX_SERVER_FRAME, Bye, Error, Hello, Ping, Pong, ServerFrame, Welcome
 from chatctl.names import check_name
 from chatctl.text import one_line
 
-READ_BYTES = 64 * 1024
 QUIET_SECONDS = 30.0  # after which a server that says nothing is pinged; as long again, and the line is dead
 ANSWER_SECONDS = 10.0  # the same, while the server owes an answer
 LOOK_SECONDS = 1.0  # between two looks at whether it does
 PING = 2**53 - 1  # the number of that ping
 LONGEST_WORDS = 400  # characters of what the server says about the end
-
-GONE = "the server closed the connection"
-
-
-class LineEnded(ConnectionFailed):
-    """The connection ended, or there was none.
-
-    Attributes:
-        retry: the seconds after which the server invites to come back, if it does.
-    """
-
-    def __init__(
-        self, text: str, *, code: str = "internal", retry: float | None = None, refused: bool = False
-    ) -> None:
-        super().__init__(text, code=code, refused=refused)
-        self.retry = retry
+NEEDS_TLS = "tls-required"  # the code of a server that speaks nothing else
 
 
 class Link:
@@ -51,19 +32,22 @@ class Link:
     Args:
         host: name or address of the server.
         port: its port.
+        trust: whether there is TLS, and who the server is.
         is_owed: returns whether the server owes an answer; must not wait.
+
+    Attributes:
+        send: sends whole frames, from any thread; where the line is gone nothing happens, and whoever reads
+            finds out.
+        close: ends the connection without a word, even while it is being opened. May be called again.
     """
 
-    def __init__(self, host: str, port: int, is_owed: Callable[[], bool]) -> None:
-        self._host = host
-        self._port = port
+    def __init__(self, host: str, port: int, trust: Trust, is_owed: Callable[[], bool]) -> None:
+        self._trust = trust
+        self._transport = Transport(host, port, trust)
+        self._where = self._transport.where
         self._is_owed = is_owed
-        self._where = one_line(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-        self._guard = threading.Lock()  # of the next two
-        self._sock: socket.socket | None = None
-        self._closed = False
-        self._sending = threading.Lock()  # of the next
-        self._unsent = bytearray()
+        self.send = self._transport.send
+        self.close = self._transport.close
         self._reader = server_frames()
         self._arrived: list[ServerFrame] = []  # right behind the welcome
         self._size = 0  # bytes in which came what was not returned yet
@@ -74,8 +58,7 @@ class Link:
     @property
     def is_stuck(self) -> bool:
         """Whether the line did not take all that was sent: then `send` only adds to what waits."""
-        with self._sending:
-            return bool(self._unsent)
+        return self._transport.is_stuck
 
     # Coming in
 
@@ -91,64 +74,36 @@ class Link:
         """
         deadline = time.monotonic() + timeout
         try:
-            sock = self._connect(deadline, timeout)
-            # A server that vanished is noticed within a minute, whether or not something is being sent.
-            keepalive.tune(sock, idle=30, interval=10, count=3, unsent=60)
-            welcome = self._shake_hands(sock, hello, deadline)
-            sock.setblocking(False)
+            welcome = self._come_in(hello, deadline, timeout)
+            self._transport.come_in()
             self._heard = time.monotonic()
         except BaseException:
             self.close()
             raise
         return welcome
 
-    def _connect(self, deadline: float, timeout: float) -> socket.socket:
+    def _come_in(self, hello: Hello, deadline: float, timeout: float) -> Welcome:
+        """Connects and says hello, once more where the server wants TLS that nobody knew of."""
+        self._transport.open(deadline, timeout)
         try:
-            return self._try_all(deadline)
-        except TimeoutError:
-            raise LineEnded(
-                f"{self._where} does not answer within {timeout:g} seconds", code="timeout"
-            ) from None
-        except ConnectionRefusedError:
-            raise LineEnded(f"nothing listens at {self._where}: is a server running there?") from None
-        except (socket.gaierror, UnicodeError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "that is no host name"
-            raise LineEnded(f"cannot find {one_line(self._host)}: {reason}") from None
-        except OSError as error:
-            raise LineEnded(f"cannot connect to {self._where}: {error.strerror or error}") from None
+            return self._greet(hello, deadline)
+        except LineEnded as ended:
+            if ended.code != NEEDS_TLS or self._transport.has_tls:
+                raise
+            if not self._trust.turn_on():
+                text = f"{self._where} speaks only TLS: leave out --insecure"
+                raise LineEnded(text, code=NEEDS_TLS, refused=True) from None
+        self._reader = server_frames()
+        self._transport.open(deadline, timeout)
+        return self._greet(hello, deadline)
 
-    def _try_all(self, deadline: float) -> socket.socket:
-        """Connects to the first of the host's addresses that answers."""
-        failure: OSError | None = None
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            self._host, self._port, type=socket.SOCK_STREAM
-        ):
-            sock = self._own(family, kind, protocol)
-            try:
-                sock.settimeout(_left(deadline))
-                sock.connect(address)
-            except OSError as error:
-                sock.close()
-                failure = failure or error
-            else:
-                return sock
-        raise failure or OSError("it has no address")
-
-    def _own(self, family: int, kind: int, protocol: int) -> socket.socket:
-        """Returns a socket that `close` closes."""
-        with self._guard:
-            if self._closed:
-                raise LineEnded("the connection was closed")
-            self._sock = socket.socket(family, kind, protocol)
-            return self._sock
-
-    def _shake_hands(self, sock: socket.socket, hello: Hello, deadline: float) -> Welcome:
+    def _greet(self, hello: Hello, deadline: float) -> Welcome:
         frames: list[ServerFrame | Fault] = []
+        self._size = 0
         try:
-            sock.sendall(encode(hello))
+            self._transport.say(encode(hello), deadline)
             while not frames:
-                sock.settimeout(_left(deadline))
-                data = sock.recv(READ_BYTES)
+                data = self._transport.hear(deadline)
                 if not data:
                     raise LineEnded(f"{self._where} closed the connection without a word")
                 self._size += len(data)
@@ -156,7 +111,7 @@ class Link:
         except TimeoutError:
             raise LineEnded(f"{self._where} does not answer as a chat server does", code="timeout") from None
         except OSError as error:
-            raise LineEnded(f"{self._where} closed the connection: {error.strerror or error}") from None
+            raise LineEnded(f"{self._where} closed the connection: {reason(error)}") from None
         welcome = self._expect_welcome(frames[0])
         self._arrived = self._sort_out(frames[1:])
         return welcome
@@ -167,7 +122,7 @@ class Link:
                 return frame
             case Error():
                 text = f"{self._where} says: {_words(frame.text)}"
-                raise LineEnded(text, code=frame.code, refused=True)
+                raise LineEnded(text, code=frame.code, refused=True, wants=frame.wants)
             case Bye():
                 text = f"{self._where} says: {_words(frame.text)}"
                 raise LineEnded(text, code=frame.code, retry=frame.retry, refused=True)
@@ -190,7 +145,11 @@ class Link:
         if not frames:
             if self._ending:
                 raise self._ending
-            data = self._receive()
+            data = self._transport.receive(self._patience())
+            if data is None:
+                self._is_quiet()
+                return frames, self._size
+            self._heard, self._pinged = time.monotonic(), None
             # What came before the frame that is coming now, and is nothing to keep, does not count.
             self._size = min(self._size, MAX_SERVER_FRAME) + len(data)
             frames = self._sort_out(self._reader.feed(data))
@@ -198,24 +157,6 @@ class Link:
         if frames:
             self._size = 0
         return frames, size
-
-    def _receive(self) -> bytes:
-        """Returns what came; nothing, if nothing comes for a while."""
-        assert self._sock is not None, "it is open"
-        try:
-            _wait(self._sock, self._patience(), to_send=self.is_stuck)
-            if self.is_stuck:
-                self.send(b"")
-            data = self._sock.recv(READ_BYTES)
-        except BlockingIOError:
-            self._is_quiet()
-            return b""
-        except OSError as error:
-            raise LineEnded(f"lost the connection: {error.strerror or error}") from None
-        if not data:
-            raise LineEnded(GONE)
-        self._heard, self._pinged = time.monotonic(), None
-        return data
 
     def _patience(self) -> float:
         """Returns the seconds to wait for the server to say something."""
@@ -267,52 +208,6 @@ class Link:
         if pongs and not self.is_stuck:  # What waits to be sent is as good a sign of life.
             self.send(pongs)
         return frames
-
-    # Sending and closing
-
-    def send(self, data: bytes) -> None:
-        """Sends whole frames; where the line is gone nothing happens, and whoever reads finds out."""
-        assert self._sock is not None, "it is open"
-        with self._sending:
-            self._unsent += data
-            try:
-                while self._unsent:
-                    del self._unsent[: self._sock.send(self._unsent)]
-            except BlockingIOError:
-                pass
-            except OSError:
-                self._unsent.clear()
-
-    def close(self) -> None:
-        """Ends the connection without a word, even while it is being opened. May be called again."""
-        with self._guard:
-            self._closed = True
-            if self._sock is None:
-                return
-            with suppress(OSError):  # The server may have ended it before.
-                # Closing alone would not wake a thread that waits in connect or recv.
-                self._sock.shutdown(socket.SHUT_RDWR)
-            self._sock.close()
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-def _wait(sock: socket.socket, seconds: float, *, to_send: bool) -> None:
-    """Waits at most `seconds` until there is something to read, or, where that is wanted, room to send."""
-    number = sock.fileno()
-    if number < 0:
-        raise OSError("it was closed")
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(number, select.POLLIN | (select.POLLOUT if to_send else 0))
-        poll.poll(seconds * 1000)
-    else:  # On Windows, where it takes any socket; elsewhere none with a number above 1 023.
-        select.select([number], [number] if to_send else [], [], seconds)
 
 
 def _words(text: str) -> str:

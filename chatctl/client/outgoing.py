@@ -20,6 +20,7 @@ from chatctl.messages import (
     ClientFrame,
     Join,
     Leave,
+    Login,
     Part,
     Rename,
     Say,
@@ -79,7 +80,7 @@ def make_item(frame: ClientFrame) -> Item:
     match frame:
         case Say() | Tell():
             return Item(frame, data, frame.nonce, is_post=frame.nonce is not None)
-        case Join() | Rename():
+        case Join() | Rename() | Login():
             return Item(frame, data, frame.n)
     return Item(frame, data)
 
@@ -98,7 +99,7 @@ class Outgoing:
         self._open: dict[str | int, Item] = {}  # not answered yet
         self._sent: dict[str | int, Item] = {}  # those of them that are on their way
         self._flying = 0  # bytes of posts that are on their way
-        self._renaming = 0  # renames that are
+        self._renaming = 0  # frames by which one gets another name that are
 
     @property
     def is_owed(self) -> bool:
@@ -142,7 +143,7 @@ class Outgoing:
             self._sent[item.key] = item
         if item.is_post:
             self._flying += len(item.data)
-        elif isinstance(item.frame, Rename):
+        elif isinstance(item.frame, Rename | Login):
             self._renaming += 1
 
     def _may_go(self, item: Item) -> bool:
@@ -151,7 +152,7 @@ class Outgoing:
             return not self._renaming and (not self._flying or self._flying + len(item.data) <= WINDOW)
         # Whether a post arrived is only seen on return if the client has the name, and is in the room, that
         # it had when it posted.
-        return not self._flying or not isinstance(item.frame, Rename | Part | Leave)
+        return not self._flying or not isinstance(item.frame, Rename | Login | Part | Leave)
 
     def find(self, key: str | int | None) -> Item | None:
         """Returns the item that waits for the answer with this key."""
@@ -173,7 +174,7 @@ class Outgoing:
     def _landed(self, item: Item) -> None:
         if item.is_post:
             self._flying -= len(item.data)
-        elif isinstance(item.frame, Rename):
+        elif isinstance(item.frame, Rename | Login):
             self._renaming -= 1
 
     def line_lost(self) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 # The server would say the same again, or someone wanted it so.
 FINAL = frozenset(
     {
-        *("replaced", "banned", "auth-required", "auth-failed", "forbidden"),
+        *("replaced", "kicked", "banned", "auth-required", "auth-failed", "forbidden"),
+        *("tls-required", "untrusted"),
         *("bad-name", "bad-room", "bad-frame", "too-long", "unsupported-version", "bye"),
     }
 )

@@ -67,6 +67,9 @@ MIGRATIONS = (
     );
     CREATE INDEX spent_by_time ON spent (at);
     """,
+    """
+    CREATE TABLE traces (number INTEGER PRIMARY KEY); -- redactions that may have left bytes in these files
+    """,
 )
 
 
@@ -90,10 +93,7 @@ def open_database(directory: Path) -> sqlite3.Connection:
     with _explained(connection, path):
         _set_up(connection)
         _migrate(connection)
-    try:
-        _reserve(path.with_name(f"{FILE}-wal"))
-    except OSError:
-        return connection  # It takes longer then, no more; a full disk is told when something is written.
+    _reserve(path.with_name(f"{FILE}-wal"))
     return connection
 
 
@@ -215,6 +215,9 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute("PRAGMA trusted_schema = OFF")
+    # What is deleted is overwritten: else what was redacted would stay in pages that are not in use.
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def _reserve(journal: Path) -> None:
@@ -223,13 +226,37 @@ def _reserve(journal: Path) -> None:
     What is written where the file had something before, be it zeros, is on the disk in half the time: the
     file system has nothing to note. SQLite takes what follows its last whole frame for left over from before.
     """
-    with journal.open("r+b") as file:
+    # Without it all takes longer, no more; a full disk is told when something is written.
+    with suppress(OSError), journal.open("r+b") as file:
         left = RESERVED_BYTES - file.seek(0, os.SEEK_END)
         # The last space of a disk is needed for better things.
         if 0 < left < shutil.disk_usage(journal).free / 4:
             file.write(bytes(left))
             file.flush()
             os.fsync(file.fileno())
+
+
+def empty_write_ahead_log(connection: sqlite3.Connection, path: Path) -> bool:
+    """Brings all that is in the write-ahead log into the database at `path`, and leaves nothing in it.
+
+    Args:
+        connection: of the database, not in a transaction, and not in use meanwhile.
+        path: of the database.
+
+    Returns:
+        False if somebody else reads from it, right now: nothing is waited for.
+
+    Raises:
+        sqlite3.Error: the database cannot be written.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+    if not busy:
+        _reserve(path.with_name(f"{FILE}-wal"))
+    return not busy
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -19,10 +19,23 @@ def default_directory() -> Path:
     return Path(platformdirs.user_data_dir("chatctl", appauthor=False))
 
 
+def make_directory(directory: Path) -> None:
+    """Makes a data directory if there is none: nobody but this user may look into it.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        why = "that is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise DataError(f"cannot keep anything in {directory}: {why}") from None
+
+
 class DirectoryLock:
     """Keeps a data directory for this process alone, until it is closed or the process ends, however it does.
 
-    Makes the directory if there is none: nobody but this user may look into it.
+    Makes the directory if there is none.
 
     Args:
         directory: of the data.
@@ -32,13 +45,11 @@ class DirectoryLock:
     """
 
     def __init__(self, directory: Path) -> None:
-        path = directory / LOCK
+        make_directory(directory)
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            why = "that is a file" if isinstance(error, FileExistsError) else error.strerror
-            raise DataError(f"cannot keep anything in {directory}: {why}") from None
+            raise DataError(f"cannot keep anything in {directory}: {error.strerror}") from None
         try:
             self._take(directory)
         except BaseException:

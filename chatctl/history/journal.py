@@ -22,6 +22,8 @@ MAX_BYTES = 8 << 20
 
 _WRITE = "INSERT INTO journal (number, batch) VALUES (?, ?)"
 _READ = "SELECT number, batch FROM journal ORDER BY number"
+_READ_ONE = "SELECT batch FROM journal WHERE number = ?"
+_REWRITE = "UPDATE journal SET batch = ? WHERE number = ?"
 _MOVE = """
     INSERT INTO messages (key, at, name, text, kind, nonce)
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
@@ -118,6 +120,26 @@ class Journal:
         self._messages += len(entry.rooms)
         self._bytes += entry.size
         self.nonces |= entry.nonces
+
+    def redact(self, room: RoomLog, id_: int) -> None:
+        """Empties the text of a message that waits to be moved, in a transaction of the caller's.
+
+        Raises:
+            sqlite3.Error: the transaction must be rolled back.
+        """
+        number = self._entry_of(room, id_ - room.moved).number
+        [(batch,)] = self._connection.execute(_READ_ONE, (number,)).fetchall()
+        key = room.key(id_)
+        rows = [(*row[:3], "", *row[4:]) if row[0] == key else row for row in _decode(batch)]
+        self._connection.execute(_REWRITE, (_encode(rows).decode(), number))
+
+    def _entry_of(self, room: RoomLog, place: int) -> Entry:
+        """Returns the entry of a message, by its place among those of its room, from 1 on."""
+        for entry in self._entries:
+            place -= entry.rooms.count(room)
+            if place <= 0:
+                return entry
+        raise AssertionError("what waits to be moved is in an entry")
 
     def oldest(self, most: int) -> list[Entry]:
         """Returns the oldest batches, as many as have at most `most` messages together, or one."""

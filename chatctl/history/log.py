@@ -87,6 +87,16 @@ class Log(Protocol):
         Words are runs of letters and digits; neither case nor accents matter.
         """
 
+    def redact(self, room: str, id_: int) -> Msg | None:
+        """Empties the text of a message, for good; the rest of it stays, and its nonce is honoured on.
+
+        When it returns, no method hands out the text any more, nor does it come back after a crash. Bytes of
+        it may be left where nothing looks for them; they go within seconds, by `tidy`.
+
+        Returns:
+            The message as it is now; None if it is not kept.
+        """
+
     def topic(self, room: str) -> Topic | None:
         """Returns the topic of `room`, if it was ever set."""
 

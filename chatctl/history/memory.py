@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
+from msgspec import structs
+
 from chatctl.history.log import KEEP_ALL, WORD, Post, Retention
 from chatctl.history.nonces import RecentNonces
 from chatctl.messages import Msg, Topic
@@ -150,6 +152,20 @@ class MemoryLog:
             found += islice(matching, limit)
         found.sort(key=lambda message: (message.at, message.id), reverse=True)
         return found[:limit]
+
+    def redact(self, room: str, id_: int) -> Msg | None:
+        """Empties a message; see `Log.redact`."""
+        with self._lock:
+            log = self._rooms.get(room)
+            if log is None or not log.oldest <= id_ <= log.last:
+                return None
+            place = id_ - log.oldest
+            old = log.messages[place]
+            # Who was handed the old one may still be sending it.
+            message = log.messages[place] = structs.replace(old, text="")
+            log.size += _size(message) - _size(old)
+            self._size += _size(message) - _size(old)
+            return message
 
     def topic(self, room: str) -> Topic | None:
         """Returns the topic of a room; see `Log.topic`."""

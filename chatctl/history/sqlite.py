@@ -21,13 +21,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chatctl.errors import DataError, StorageError
 from chatctl.history.database import FILE, damaged, explain, open_database
 from chatctl.history.journal import Journal, Nonce, Place, drop_after
 from chatctl.history.log import KEEP_ALL, REMEMBERED_SECONDS, WORD, Post, Retention
 from chatctl.history.rows import MAX_ID, ROOM_BITS, RoomLog, Row, load_rooms, pack, to_message, to_row, unpack
+from chatctl.history.traces import Traces
 from chatctl.messages import Msg, Topic
 from chatctl.names import fold
 from chatctl.text import one_line
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 STEP = 500  # messages that one step of `tidy` indexes or forgets
 SHARE = 0.1  # of the time that tidying takes, while there is much to do
+CLEANING_SHARE = 0.5  # while something of a redacted message is left: others wait for a short step at most
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.2
 BUSY_MESSAGES = 100  # said in that time: then what can be done later is
@@ -72,6 +74,7 @@ _TEXTS = "SELECT json_group_array(json_array(key, text)) FROM messages WHERE key
 _UNINDEX = """
     INSERT INTO words (words, rowid, text)
     SELECT 'delete', json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"""
+_EMPTY = "UPDATE messages SET text = '' WHERE key = ?"
 _SPEND = """
     INSERT INTO spent (nonce, key, at, name)
     SELECT nonce, key, at, name FROM messages WHERE key > ? AND key <= ? AND nonce IS NOT NULL AND at > ?"""
@@ -127,6 +130,7 @@ class SqliteLog:
         self._cleared = 0.0
         try:
             self._identity = _identity(self._path)
+            self._descriptor = os.open(self._path, os.O_RDONLY)
             self._load(0)
         except (OSError, sqlite3.Error, msgspec.MsgspecError) as error:
             self._connection.close()
@@ -137,6 +141,7 @@ class SqliteLog:
         rooms = load_rooms(self._connection)
         self._journal = Journal(self._connection, rooms, last)
         self._rooms = {room.name: room for room in rooms}
+        self._traces = Traces(self._connection, self._path, self._descriptor, self._unhurried)
 
     # Appending
 
@@ -316,6 +321,48 @@ class SqliteLog:
                 rows = self._connection.execute(_BY_KEY, (keys,)).fetchall()[0][0]
         return self._messages(rows, name)
 
+    # Redacting
+
+    def redact(self, room: str, id_: int) -> Msg | None:
+        """Empties a message; see `Log.redact`. When it returns, that is on the disk."""
+        with self._lock, self._writing():
+            found = self._rooms.get(room)
+            if found is None or not found.oldest <= id_ <= found.last:
+                return None
+            message = self._kept(found, id_)
+            if message is None or not message.text:
+                return message
+            with self._transaction():
+                self._empty(found, message)
+                self._traces.note()
+            message = structs.replace(message, text="")
+            if id_ > found.moved:
+                found.recent[id_ - found.moved - 1] = message
+            return message
+
+    def _kept(self, room: RoomLog, id_: int) -> Msg | None:
+        if id_ > room.moved:
+            return room.recent[id_ - room.moved - 1]
+        messages = self._messages(self._page(_PAGE, room, id_ - 1, id_ + 1, 1), room.name)
+        return messages[0] if messages else None
+
+    def _empty(self, room: RoomLog, message: Msg) -> None:
+        """Empties a message in the database, where it stands and in the index."""
+        key = room.key(message.id)
+        if message.id > room.moved:
+            self._journal.redact(room, message.id)
+            return
+        self._connection.execute(_EMPTY, (key,))
+        if message.id <= room.indexed:
+            # It stays in the index, without words: whatever is forgotten is taken out of there.
+            self._connection.execute(_UNINDEX, (_encode([(key, message.text)]).decode(),))
+            self._connection.execute(_INDEX, (key - 1, key))
+
+    def _clean_any(self) -> bool:
+        """Removes a little of what is left of redacted messages."""
+        with self._lock, self._writing():
+            return self._traces.clean()
+
     # Topics and rooms
 
     def topic(self, room: str) -> Topic | None:
@@ -346,11 +393,12 @@ class SqliteLog:
         begun = time.monotonic()
         more = False
         # Each gets its turn, however much there is for another one to do, and whether or not that one can.
-        for step in (self._trim, self._move_any, self._index_any, self._clear_spent):
+        for step in (self._trim, self._move_any, self._index_any, self._clear_spent, self._clean_any):
             with suppress(StorageError):  # Whoever wants to append is told.
                 more = step() or more
         if more:
-            return (time.monotonic() - begun) * (1 / SHARE - 1)
+            share = CLEANING_SHARE if self._traces.left else SHARE
+            return (time.monotonic() - begun) * (1 / share - 1)
         return BUSY_SECONDS if self._journal else IDLE_SECONDS
 
     def _move_any(self) -> bool:
@@ -469,17 +517,24 @@ class SqliteLog:
         """A transaction that need not be on the disk when it ends: the next one that must brings it there."""
         self._connection.execute("PRAGMA synchronous = NORMAL")
         try:
+            with self._transaction():
+                yield
+        finally:
+            try:
+                self._connection.execute("PRAGMA synchronous = FULL")
+            except sqlite3.Error:
+                self._broken = True
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, on the disk when it ends."""
+        try:
             self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
-        finally:
-            try:
-                self._connection.execute("PRAGMA synchronous = FULL")
-            except sqlite3.Error:
-                self._broken = True
 
     def _roll_back(self) -> None:
         with suppress(sqlite3.Error):
@@ -579,6 +634,7 @@ class SqliteLog:
                     self._move_some()
             self._closed = True
             self._connection.close()
+            os.close(self._descriptor)
 
 
 def _number(

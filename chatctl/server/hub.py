@@ -1,4 +1,4 @@
-"""Who is on the server under which name, and which rooms there are. Knows no sockets.
+"""Which rooms there are, and what people tell each other. Knows no sockets.
 
 Lock order: a room or the hub, then a log, then an outbox. The hub's own lock guards its tables; nobody who
 holds it asks for a room's.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
 
+from chatctl.access.mail import Mail
 from chatctl.errors import Refused
 from chatctl.history.log import Log
 from chatctl.history.nonces import RecentNonces
@@ -22,104 +22,59 @@ from chatctl.messages import (
     MAX_ROOMS,
     MAX_ROOMS_LISTED,
     Away,
+    Frame,
     Kind,
     Members,
+    Mode,
     RoomLine,
     Rooms,
     Told,
     User,
     Whois,
 )
-from chatctl.names import MAX_DECOMPOSED, MAX_NAME, fold, skeleton
-from chatctl.server.room import Member, Room
+from chatctl.server.people import Device, People, Person
+from chatctl.server.room import Room
 
 MAX_LIST_BYTES = 900 * 1024  # of one answer to `list`
 
 
-class Person(Member, Protocol):
-    """What a hub needs of those who are on the server.
-
-    Attributes:
-        at: when they came in, in milliseconds since the Unix epoch.
-        agent: what their client calls itself, cleaned; may be empty.
-    """
-
-    at: int
-    agent: str
-
-    @property
-    def rooms(self) -> Collection[str]:
-        """The rooms they are in."""
-
-    def idle(self) -> float:
-        """Returns the seconds since they said something, or came in."""
-
-
 class Hub:
-    """The people and rooms of one server.
+    """The rooms of one server, and what goes from person to person.
 
     Args:
         log: keeps what is said.
+        people: who is on the server.
+        mail: keeps what is told to accounts that are not there.
         clock: returns seconds since the Unix epoch.
+        mode: returns what is allowed in a room; None where everything is.
     """
 
-    def __init__(self, log: Log, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        log: Log,
+        people: People,
+        mail: Mail,
+        clock: Callable[[], float] = time.time,
+        mode: Callable[[str], Mode | None] = lambda _: None,
+    ) -> None:
         self._log = log
+        self.people = people
+        self._mail = mail
         self._clock = clock
+        self._mode = mode
         self._lock = threading.Lock()
-        self._released = threading.Condition(self._lock)
-        self._people: dict[str, Person] = {}  # by folded name
-        self._looks: dict[str, Person] = {}  # by skeleton
-        self._rooms: dict[str, Room] = {LOBBY: Room(LOBBY, log)}
+        self._rooms: dict[str, Room] = {LOBBY: Room(LOBBY, log, mode(LOBBY))}
         self._told: RecentNonces[int] = RecentNonces()
-
-    # Names
-
-    def claim(self, member: Person, name: str) -> None:
-        """Gives `name` to `member`, who comes in by it, or had another one, or another spelling, up to now.
-
-        Raises:
-            Refused: ``name-taken``, also by a name that looks like it.
-        """
-        key, look = fold(name), skeleton(name)
-        with self._lock:
-            if self._people.get(key, member) is not member:
-                raise Refused("name-taken", "that name is taken")
-            if self._looks.get(look, member) is not member:
-                raise Refused("name-taken", "that name looks like one that is taken")
-            self._drop_names(member)
-            if not member.name:
-                member.at = int(self._clock() * 1000)
-            member.name, member.author = name, key
-            self._people[key] = self._looks[look] = member
-
-    def release(self, member: Person) -> None:
-        """Gives the name of `member` back."""
-        with self._lock:
-            self._drop_names(member)
-            member.name = member.author = ""
-            self._released.notify_all()
-
-    def wait_released(self, member: Person, seconds: float) -> None:
-        """Waits until `member` has given its name back, and so has left its rooms, at most `seconds`."""
-        with self._lock:
-            self._released.wait_for(lambda: not member.name, seconds)
-
-    def _drop_names(self, member: Person) -> None:
-        if member.name:
-            del self._people[member.author]
-            del self._looks[skeleton(member.name)]
-
-    def find(self, name: str) -> Person | None:
-        """Returns who is called `name`, in any spelling."""
-        with self._lock:
-            return self._people.get(fold(name[: MAX_NAME * MAX_DECOMPOSED]))
 
     # Rooms
 
     def room(self, name: str) -> Room | None:
         """Returns the room called `name`, if there is one."""
         return self._rooms.get(name)
+
+    def has_room(self, name: str) -> bool:
+        """Returns whether somebody is in a room, or something is kept of it."""
+        return name in self._rooms or name in self._log.rooms()
 
     def open_room(self, name: str) -> Room:
         """Returns the room called `name`, made now if there is none.
@@ -136,7 +91,7 @@ class Hub:
             self._make_place()
         with self._lock:
             if name not in self._rooms:
-                self._rooms[name] = Room(name, self._log)
+                self._rooms[name] = Room(name, self._log, self._mode(name))
             return self._rooms[name]
 
     def _make_place(self) -> None:
@@ -168,36 +123,52 @@ class Hub:
     def who(self, name: str | None, re: int | None) -> Members:
         """Answers ``who``, about one room or about everyone."""
         if name is None:
-            with self._lock:
-                people = list(self._people.values())
+            people = self.people.all()
             return _members(people[:MAX_NAMES_LISTED], len(people), None, re)
         room = self.room(name)
-        inside = room.members(MAX_NAMES_LISTED) if room else []
+        inside = room.people(MAX_NAMES_LISTED) if room else []
         return _members(inside, room.count if room else 0, name, re)
 
-    def whois(self, asked: Whois) -> User:
+    def whois(self, asked: Whois, shown: Callable[[str], bool], *, addresses: bool = False) -> User:
         """Answers ``whois``.
+
+        Args:
+            asked: the question.
+            shown: returns whether the one who asks may know of a room.
+            addresses: they may know where others come from.
 
         Raises:
             Refused: ``no-such-user``.
         """
         person = self._expect(asked.name)
+        devices = person.devices
+        if not devices:  # They have just left.
+            raise _nobody()
         return User(
             name=person.name,
-            rooms=_shown_rooms(person),
-            at=person.at,
-            idle=int(person.idle()),
+            rooms=[room for room in _rooms_of(devices) if shown(room)][:MAX_ROOMS_LISTED],
+            at=min(device.at for device in devices),
+            idle=int(min(device.idle() for device in devices)),
             away=person.away or None,
-            agent=person.agent or None,
+            agent=devices[-1].agent or None,
+            role=devices[-1].role,
+            account=bool(person.account),
+            address=devices[-1].address if addresses else None,
             re=asked.n,
         )
 
-    def list_rooms(self, re: int | None) -> Rooms:
-        """Answers ``list``: the rooms, the fullest first, as many as fit into one frame."""
+    def list_rooms(self, shown: Callable[[str], bool], re: int | None) -> Rooms:
+        """Answers ``list``: the rooms, the fullest first, as many as fit into one frame.
+
+        Args:
+            shown: returns whether the one who asks may know of a room.
+            re: the number of the question.
+        """
         lines: list[RoomLine] = []
         size = 0
         open_ = [RoomLine(room.name, room.count, room.topic, room.newest) for room in self._open_rooms()]
-        for line in sorted(open_ + self._kept_rooms(), key=lambda line: (-line.count, line.room)):
+        every = [line for line in open_ + self._kept_rooms() if shown(line.room)]
+        for line in sorted(every, key=lambda line: (-line.count, line.room)):
             lines.append(line)
             size += 80 + 4 * len(line.room) + 4 * len(line.topic)
             if size > MAX_LIST_BYTES:
@@ -216,13 +187,16 @@ class Hub:
             for name, last in kept.items()
         ]
 
-    def tell(self, sender: Member, to: str, text: str, kind: Kind, nonce: str | None) -> int:
-        """Sends a private message; returns its time, or that of the first one with the same nonce.
+    def tell(self, sender: Device, to: str, text: str, kind: Kind, nonce: str | None) -> tuple[int, bool]:
+        """Sends a private message, or keeps it for an account that is not here.
 
-        The sender is told if the receiver is away.
+        The sender's other devices get it too. The sender is told if the receiver is away.
+
+        Returns:
+            Its time, or that of the first one with the same nonce; and whether it is kept for later.
 
         Raises:
-            Refused: ``no-such-user``.
+            Refused: ``no-such-user``; ``server-full``: too much is kept for them; ``storage``.
         """
         now = self._clock()
         at = int(now * 1000)
@@ -230,30 +204,56 @@ class Hub:
             with self._lock:
                 first = self._told.get(sender.author, nonce, now)
             if first is not None:
-                return first
-        receiver = self._expect(to)
+                return first, False
+        told = Told(at, sender.name, text, kind)
+        receiver = self.people.find(to)
+        devices = receiver.devices if receiver else ()
+        name = receiver.name if receiver and devices else self._keep(to, told)
         if nonce is not None:
             with self._lock:
                 self._told.put(sender.author, nonce, at, now)
-        receiver.send(receiver.encode([Told(at, sender.name, text, kind)]))
-        if away := receiver.away:
-            sender.send(sender.encode([Away(receiver.name, away)]))
-        return at
+        _send(devices, told)
+        if receiver and receiver.away:
+            sender.send(sender.encode([Away(receiver.name, receiver.away)]))
+        if receiver is not sender.person:
+            others = (device for device in sender.person.devices if device is not sender)
+            _send(others, Told(at, sender.name, text, kind, name))
+        return at, not devices
+
+    def _keep(self, to: str, told: Told) -> str:
+        """Keeps a private message until the account `to` is here; returns its name."""
+        account = self.people.account(to)
+        if account is None:
+            raise _nobody()
+        self._mail.put(account.author, told)
+        # They may have come while it was written, and have been given what was kept before.
+        if person := self.people.find(account.author):
+            for device in person.devices:
+                device.fetch_mail()
+        return account.name
 
     def _expect(self, name: str) -> Person:
-        found = self.find(name)
+        found = self.people.find(name)
         if found is None:
-            raise Refused("no-such-user", "nobody here has that name")
+            raise _nobody()
         return found
 
 
-def _members(people: Sequence[Member], count: int, room: str | None, re: int | None) -> Members:
+def _nobody() -> Refused:
+    return Refused("no-such-user", "nobody here has that name")
+
+
+def _send(devices: Iterable[Device], frame: Frame) -> None:
+    for device in devices:
+        device.send(device.encode([frame]))
+
+
+def _members(people: Sequence[Person], count: int, room: str | None, re: int | None) -> Members:
     # Each is looked at once, for it may take another name, or come back, meanwhile.
     shown = [(person.name, person.away) for person in people]
     away = [name for name, text in shown if text][:MAX_AWAY_LISTED]
     return Members(names=[name for name, _ in shown], count=count, room=room, away=away, re=re)
 
 
-def _shown_rooms(person: Person) -> list[str]:
-    """Returns the rooms of `person` that others may know of: so far, all rooms are public."""
-    return list(person.rooms)[:MAX_ROOMS_LISTED]
+def _rooms_of(devices: Iterable[Device]) -> Iterable[str]:
+    return dict.fromkeys(room for device in devices for room in list(device.rooms))

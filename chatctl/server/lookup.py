@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
+from chatctl.access.opened import AccessBook
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.messages import MAX_SERVER_FRAME, AskHistory, Found, Frame, Gap, History, Msg, Search
 from chatctl.names import check_room
+from chatctl.server import permissions
 from chatctl.server.room import as_seen_by
 from chatctl.text import check_text
+
+
+class Reader(permissions.Asker, Protocol):
+    """Somebody who looks something up.
+
+    Attributes:
+        author: their name as `names.fold` makes it.
+    """
+
+    author: str
+
 
 MAX_ID = 2**53 - 1
 MAX_PAGE_BYTES = MAX_SERVER_FRAME - 1024  # of the messages in one answer
 
 
-def history(log: Log, asked: AskHistory, author: str) -> list[Frame]:
-    """Returns the page `author` asked for; before it a gap, if some of what was asked for is no longer kept.
+def history(log: Log, book: AccessBook, asked: AskHistory, asker: Reader) -> list[Frame]:
+    """Returns the page that was asked for; before it a gap, if some of it is no longer kept.
 
     Raises:
-        Refused: ``bad-room``; ``storage``.
+        Refused: ``bad-room``; ``forbidden``; ``storage``.
     """
     room = check_room(asked.room)
+    if not permissions.sees_open(book, asker, room):
+        return [History(room=room, messages=[], more=False, re=asked.n)]
     forward = asked.after is not None or asked.since is not None
     page, more, gone = _page_on(log, room, asked) if forward else _page_back(log, room, asked)
-    answer = History(room=room, messages=as_seen_by(author, page), more=more, re=asked.n)
+    answer = History(room=room, messages=as_seen_by(asker.author, page), more=more, re=asked.n)
     return [Gap(room, *gone), answer] if gone else [answer]
 
 
@@ -55,17 +71,24 @@ def _page_back(log: Log, room: str, asked: AskHistory) -> _Page:
     return page, bool(page) and first > oldest, (0, oldest) if not page and end > 1 else None
 
 
-def search(log: Log, asked: Search, author: str) -> Found:
-    """Returns what `author` searched for.
+def search(log: Log, book: AccessBook, asked: Search, asker: Reader) -> Found:
+    """Returns what was searched for, in the rooms that may be read.
 
     Raises:
-        Refused: ``bad-room``, ``bad-text``; ``storage``.
+        Refused: ``bad-room``, ``bad-text``; ``forbidden``; ``storage``.
     """
     check_text(asked.text)
-    rooms = log.rooms() if asked.room is None else [check_room(asked.room)]
+    rooms = _readable(log, book, asked.room, asker)
     found = log.search(asked.text, rooms, asked.limit + 1)
     page = _fit(found[: asked.limit])
-    return Found(messages=as_seen_by(author, page), more=len(found) > len(page), re=asked.n)
+    return Found(messages=as_seen_by(asker.author, page), more=len(found) > len(page), re=asked.n)
+
+
+def _readable(log: Log, book: AccessBook, name: str | None, asker: Reader) -> list[str]:
+    if name is None:
+        return [room for room in log.rooms() if permissions.may_read(book, asker, room)]
+    room = check_room(name)
+    return [room] if permissions.sees_open(book, asker, room) else []
 
 
 def _fit(messages: Sequence[Msg]) -> list[Msg]:

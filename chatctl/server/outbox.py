@@ -8,6 +8,9 @@ An `Outbox` is the one way to a client's socket:
    else notices. What is put when nothing waits is kept, of any size, for a client that reads.
 4. Nothing leaves after the farewell.
 
+With TLS the queue holds what is not sealed yet: only the piece that is being sent is, so that the rest may
+still give way to a farewell. Whoever uses the channel has the outbox's lock, and does not wait with it.
+
 What the socket does not take at once is sent by the `Drainer`, one thread for all outboxes.
 """
 
@@ -17,11 +20,14 @@ import ctypes
 import errno
 import selectors
 import socket
+import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+
+from chatctl.tls import PIECE, Channel
 
 # MSG_DONTWAIT leaves the socket itself blocking, for the thread that reads it.
 _FLAGS = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
@@ -33,6 +39,8 @@ _libc_send = ctypes.PyDLL(None, use_errno=True).send
 _libc_send.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int)
 _libc_send.restype = ctypes.c_ssize_t
 _LARGE = 64 * 1024  # bytes from which copying them takes long enough to let other threads run
+_SEALED = 3 * PIECE  # bytes that are sealed at once, at most: with what TLS adds still less than `_LARGE`
+_ANSWERS = 64 * 1024  # bytes of TLS that may wait beside what is being sent, for a client that does not read
 _TRY_AGAIN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ENOBUFS}
 
 
@@ -50,6 +58,7 @@ class Outbox:
     __slots__ = (
         "_behind",
         "_changed",
+        "_channel",
         "_closed",
         "_drainer",
         "_hurried",
@@ -57,6 +66,7 @@ class Outbox:
         "_lock",
         "_overflowed",
         "_queue",
+        "_sealed",
         "_watched",
         "sock",
     )
@@ -75,6 +85,8 @@ class Outbox:
         self._watched = False
         self._hurried = False
         self._changed: threading.Event | None = None  # set for whoever waits
+        self._channel: Channel | None = None
+        self._sealed: bytes | memoryview = b""  # of TLS, unsent; leaves before anything else
 
     def put(self, data: bytes) -> None:
         """Sends `data`, now or as soon as the client reads; does nothing once the outbox is closed."""
@@ -84,13 +96,22 @@ class Outbox:
             if self._queue is not None:
                 self._enqueue(data)
                 return
+            if self._channel is not None:
+                # Before the handshake is over nothing can be said.
+                if self._channel.ready:
+                    self._put_sealed(data)
+                return
             sent = _send(self.sock, data)
             if sent < 0:
                 self._break()
             elif sent < len(data):
-                self._queue = deque([memoryview(data)[sent:]])
-                self._watched = True
-                self._drainer.watch(self)
+                self._keep(memoryview(data)[sent:])
+
+    def _keep(self, data: memoryview) -> None:
+        """Leaves to the drainer what the socket did not take; the lock is held."""
+        self._queue = deque([data])
+        self._watched = True
+        self._drainer.watch(self)
 
     def _enqueue(self, data: bytes) -> None:
         """Puts `data` behind what is being sent; the lock is held."""
@@ -112,6 +133,7 @@ class Outbox:
         self._closed = True
         self._queue = None
         self._behind = 0
+        self._sealed = b""
         self._notify()
         wake_reader(self.sock)
 
@@ -120,11 +142,11 @@ class Outbox:
         with self._lock:
             while self._queue:
                 head = self._queue[0]
-                sent = _send(self.sock, head)
+                sent = _send(self.sock, head) if self._channel is None else self._send_sealed(head)
                 if sent < 0:
                     self._break()
                     return True
-                if sent < len(head):
+                if sent < len(head) or self._sealed:
                     self._queue[0] = memoryview(head)[sent:]
                     return False
                 self._queue.popleft()
@@ -172,7 +194,8 @@ class Outbox:
     def finish(self, farewell: bytes, timeout: float) -> None:
         """Puts `farewell`, the last thing ever sent, and waits for it to leave, at most `timeout` seconds.
 
-        Afterwards nobody sends on the socket any more, and it may be closed.
+        With TLS, that nothing follows is said behind it. Nobody sends on the socket afterwards, and it may be
+        closed.
         """
         if farewell:
             self.put(farewell)
@@ -180,9 +203,92 @@ class Outbox:
             self._closed = True
         self._wait(timeout, patient=True)
         with self._lock:
+            if self._channel is not None and self._queue is None:
+                _send(self.sock, self._channel.close())
             self._queue = None
         if self._watched:
             self._drainer.forget(self)
+
+    # TLS
+
+    def secure(self, channel: Channel) -> None:
+        """Seals from now on whatever is put; nothing was put yet."""
+        with self._lock:
+            self._channel = channel
+
+    @property
+    def ended(self) -> bool:
+        """Whether the client has said, in TLS, that nothing more comes."""
+        return self._channel is not None and self._channel.ended
+
+    def open(self, data: bytes) -> bytes:
+        """Returns what the client says with `data`, which is TLS, and sends what TLS has to answer.
+
+        Raises:
+            ssl.SSLError: it is not what it should be. The client was sent an alert, and gets nothing else.
+        """
+        with self._lock:
+            assert self._channel is not None
+            try:
+                said = self._channel.feed(data)
+            except ssl.SSLError:
+                self._fail(self._channel.pending())
+                raise
+            self._answer(self._channel.pending())
+        return said
+
+    def _answer(self, data: bytes) -> None:
+        """Sends what TLS itself has to say, right behind what is sealed already; the lock is held."""
+        if not data or (self._closed and self._queue is None):
+            return
+        if len(self._sealed) + len(data) > _SEALED + _ANSWERS:
+            self._break()
+            return
+        self._sealed = bytes(self._sealed) + data
+        if self._queue is None:
+            self._put_sealed(b"")
+
+    def _fail(self, alert: bytes) -> None:
+        """Sends an alert, and nothing else any more: it could not be sealed; the lock is held."""
+        if self._queue is not None:
+            self._queue = deque([memoryview(b"")])
+            self._behind = 0
+        self._answer(alert)
+        self._closed = True
+        self._notify()
+
+    def _put_sealed(self, data: bytes) -> None:
+        """Sends `data` through the channel, while nothing is queued; the lock is held."""
+        sent = self._send_sealed(data)
+        if sent < 0:
+            self._break()
+        elif sent < len(data) or self._sealed:
+            self._keep(memoryview(data)[sent:])
+
+    def _send_sealed(self, data: bytes | memoryview) -> int:
+        """Does what `_send` does, through the channel; the lock is held.
+
+        Bytes count as taken once they are sealed: the last of them may be unsent, in `_sealed`.
+        """
+        assert self._channel is not None
+        done = 0
+        while True:
+            if self._sealed:
+                sent = _send(self.sock, self._sealed)
+                if sent < 0:
+                    return -1
+                if sent < len(self._sealed):
+                    self._sealed = memoryview(self._sealed)[sent:]
+                    return done
+                self._sealed = b""
+            if done == len(data):
+                return done
+            piece = data[done : done + _SEALED]
+            try:
+                self._sealed = self._channel.seal(piece)
+            except ssl.SSLError:  # In the middle of a key update, which no client breaks off there.
+                return -1
+            done += len(piece)
 
 
 def _send(sock: socket.socket, data: bytes | memoryview) -> int:

@@ -9,10 +9,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from chatctl.names import fold
+from chatctl.server.proof import Proof
+
 S = TypeVar("S")
 
 KEPT_SECONDS = 600.0  # after the session has ended
 MAX_KEPT = 20_000
+MAX_EARLIER_NAMES = 8
 MAX_SECRETS = 16  # of one client: one that loses line after line before its welcome comes has an older one
 
 
@@ -22,17 +26,47 @@ class Ticket(Generic[S]):
     Attributes:
         holder: the session it has now; None once that has ended.
         name: what the client is called.
+        proof: by what it was let in.
+        earlier_names: what it was called before, folded: the last `MAX_EARLIER_NAMES`.
+        silenced_as: those of its earlier names under which it was muted; it stays so for as long as they are.
+        revoked: nobody comes back by it any more.
         taking_over: held by the one that takes over, which may wait for the holder to end.
     """
 
-    __slots__ = ("ended", "holder", "name", "secrets", "taking_over")
+    __slots__ = (
+        "earlier_names",
+        "ended",
+        "holder",
+        "name",
+        "proof",
+        "revoked",
+        "secrets",
+        "silenced_as",
+        "taking_over",
+    )
 
     def __init__(self, holder: S, name: str) -> None:
         self.holder: S | None = holder
         self.name = name
+        self.proof = Proof()
         self.ended = 0.0
         self.taking_over = threading.Lock()
         self.secrets: tuple[str, ...] = ()
+        self.earlier_names: tuple[str, ...] = ()
+        self.silenced_as: tuple[str, ...] = ()
+        self.revoked = False
+
+    def rename(self, name: str, *, muted: bool = False) -> None:
+        """Notes another name of the client.
+
+        Args:
+            name: the new one.
+            muted: the client is, under the one it had.
+        """
+        self.earlier_names = (*self.earlier_names[1 - MAX_EARLIER_NAMES :], fold(self.name))
+        if muted and self.name not in self.silenced_as:
+            self.silenced_as = (*self.silenced_as, self.name)
+        self.name = name
 
 
 class Resumption(Generic[S]):
@@ -60,11 +94,19 @@ class Resumption(Generic[S]):
             if ticket is None:
                 ticket = Ticket(holder, name)
             ticket.holder, ticket.name = holder, name
-            self._tickets[secret] = ticket
+            if not ticket.revoked:
+                self._tickets[secret] = ticket
             for gone in ticket.secrets[: 1 - MAX_SECRETS]:
                 self._tickets.pop(gone, None)
             ticket.secrets = (*ticket.secrets[1 - MAX_SECRETS :], secret)
         return secret, ticket
+
+    def revoke(self, ticket: Ticket[S]) -> None:
+        """Makes a ticket worth nothing: nobody takes over by it any more."""
+        with self._lock:
+            ticket.revoked = True
+            for secret in ticket.secrets:
+                self._tickets.pop(secret, None)
 
     def retire(self, holder: S, name: str, ticket: Ticket[S]) -> None:
         """Notes that `holder`, which was called `name` last, has ended."""

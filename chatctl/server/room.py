@@ -12,14 +12,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import islice
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from chatctl.errors import StorageError
+from chatctl.errors import Refused, StorageError
 from chatctl.history.log import Log, Post
 from chatctl.messages import (
     MAX_MEMBERS_SHOWN,
@@ -27,17 +27,18 @@ from chatctl.messages import (
     Error,
     Frame,
     Gap,
+    Mode,
     Msg,
     Presence,
+    Redacted,
     Renamed,
     RoomState,
     Topic,
 )
 from chatctl.names import fold
+from chatctl.server.people import Encode, Member, Person
 
 log = logging.getLogger(__name__)
-
-Encode = Callable[[Iterable[Frame]], bytes]
 
 SMALL_ROOM = 100  # members up to which every coming and going is told at once
 MAX_NAMES_TOLD = 100  # names in one list of a gathered presence
@@ -51,19 +52,17 @@ REPLAY_PAGE = 64 * 1024  # characters of text replayed before waiting for the cl
 REPLAY_MESSAGES = 100  # messages read from the log at once
 
 
-class Member(Protocol):
-    """What a room needs of those who are in it."""
+class Visitor(Member, Protocol):
+    """What a room needs of a connection that comes in.
 
-    name: str
-    author: str
-    away: str
-    encode: Encode
+    Attributes:
+        rooms: those it is in, by name; the rooms themselves keep it.
+    """
 
-    def send(self, data: bytes) -> None:
-        """Sends encoded frames, without waiting."""
+    rooms: dict[str, Room]
 
-    def caught_up(self) -> bool:
-        """Waits until what was sent has left; returns False if the member is not reading."""
+    def may_enter(self, room: str) -> bool:
+        """Returns whether it may be in a room. Asked also while a replay goes on."""
 
 
 class PostSet(Struct, gc=False):
@@ -88,6 +87,7 @@ class Room:
     Args:
         name: as `names.check_room` returns it.
         log: keeps what is said.
+        mode: what is allowed in it; None where everything is.
 
     Attributes:
         closed: the room was dropped, nobody can enter it any more.
@@ -96,8 +96,9 @@ class Room:
         StorageError: the log cannot be read.
     """
 
-    def __init__(self, name: str, log: Log) -> None:
+    def __init__(self, name: str, log: Log, mode: Mode | None = None) -> None:
         self.name = name
+        self._mode = mode
         topic = log.topic(name)
         self.topic = topic.text if topic else ""
         self.closed = False
@@ -109,9 +110,11 @@ class Room:
         self._waiting: deque[None] = deque()  # one entry for each thread that waits for its turn
         self._tired = False  # whoever has the turn delivers for others only: the next who posts takes over
         self._resume = 0.0  # when the next delivery may begin, on the monotonic clock
-        self._members: dict[Encode, dict[Member, None]] = {}
+        self._members: dict[Encode, dict[Member, Person]] = {}  # each as whose it is counted
+        self._people: dict[Person, int] = {}  # those who are here, and on how many devices
         self._changes = 0  # of what a `room` frame tells, but for messages
         self._untold = False  # somebody came or went, and the members are still to be told
+        self._arriving: dict[Member, list[Frame]] = {}  # what those must be told who are in a long replay
         self._came: dict[str, None] = {}
         self._went: dict[str, None] = {}
 
@@ -247,23 +250,20 @@ class Room:
 
     @property
     def count(self) -> int:
-        """How many members the room has."""
-        return sum(map(len, self._members.values()))
+        """How many people are in the room."""
+        return len(self._people)
 
     @property
     def newest(self) -> int:
         """The newest id."""
         return self._newest
 
-    def members(self, limit: int) -> list[Member]:
-        """Returns at most `limit` members, those who came first."""
+    def people(self, limit: int) -> list[Person]:
+        """Returns at most `limit` people, those who came first."""
         with self._lock:
-            return list(islice(self._everyone(), limit))
+            return list(islice(self._people, limit))
 
-    def _everyone(self) -> Iterator[Member]:
-        return chain.from_iterable(self._members.values())
-
-    def enter(self, member: Member, after: int | None, backlog: int, re: int | None) -> bool:
+    def enter(self, member: Visitor, after: int | None, backlog: int, re: int | None) -> bool:
         """Makes `member` a member, and sends it the state of the room and what it missed.
 
         Args:
@@ -276,9 +276,11 @@ class Room:
             False if the room was closed or the member cut off: it is not in the room.
 
         Raises:
-            StorageError: the log cannot be read: it is not in the room.
+            Refused: ``forbidden``: the member may not be in it, or no longer; ``storage``: the log cannot be
+                read. It is not in the room.
         """
         with self._settled():
+            self._demand_entry(member)
             if self.closed:
                 return False
             frames, seen = self._opening(member, after, backlog, re)
@@ -288,10 +290,15 @@ class Room:
                 self._admit(member)
                 return True
             changes = self._changes
+            self._arriving[member] = []
             member.send(member.encode(frames))
-        return self._enter_slowly(member, seen, changes)
+        try:
+            return self._enter_slowly(member, seen, changes)
+        finally:
+            with self._lock:
+                del self._arriving[member]
 
-    def _enter_slowly(self, member: Member, seen: int, changes: int) -> bool:
+    def _enter_slowly(self, member: Visitor, seen: int, changes: int) -> bool:
         """Replays page by page, each read by the client before the next is made, without the lock."""
         more = True
         while more:
@@ -300,7 +307,9 @@ class Room:
             seen = page[-1].id if page else seen
             if not member.caught_up():
                 return False
+            self._demand_entry(member)
         with self._settled():
+            self._demand_entry(member)
             if self.closed:
                 return False
             if self._changes != changes:
@@ -310,6 +319,8 @@ class Room:
                 seen = page[-1].id
             if seen < self._newest:
                 member.send(member.encode([Gap(self.name, seen, self._newest + 1)]))
+            if told_later := self._arriving[member]:
+                member.send(member.encode(told_later))
             self._admit(member)
         return True
 
@@ -319,16 +330,21 @@ class Room:
         gap = member.encode([Gap(self.name, seen, page[0].id)]) if dropped else b""
         return gap + _encode_replay(member, page)
 
-    def show(self, member: Member, re: int | None) -> None:
+    def show(self, member: Visitor, re: int | None) -> None:
         """Tells `member`, who is in the room, its state."""
         with self._settled():
-            member.send(member.encode([self._state(member, re)]))
+            self._demand_entry(member)
+            member.send(member.encode(self._look(member, re)))
+
+    def _demand_entry(self, member: Visitor) -> None:
+        if not member.may_enter(self.name):
+            raise Refused("forbidden", f"you may not be in #{self.name}")
 
     def _opening(
         self, member: Member, after: int | None, backlog: int, re: int | None
     ) -> tuple[list[Frame], int]:
         """Returns the frames that open the room, and the id after which the replay begins."""
-        frames: list[Frame] = [self._state(member, re)]
+        frames = self._look(member, re)
         oldest, last = self._log.bounds(self.name)
         # An id that was never given comes from an earlier life of a log that was not kept.
         if after is None or after > last:
@@ -337,14 +353,19 @@ class Room:
             frames.append(Gap(self.name, after, oldest))
         return frames, max(oldest - 1, after)
 
+    def _look(self, member: Member, re: int | None) -> list[Frame]:
+        """Returns the frames that tell `member` what the room looks like, and what is allowed in it."""
+        state = self._state(member, re)
+        return [state, self._mode] if self._mode else [state]
+
     def _state(self, member: Member, re: int | None) -> RoomState:
         """Returns what the room looks like with `member` in it."""
-        others = [other.name for other in islice(self._everyone(), MAX_MEMBERS_SHOWN) if other is not member]
-        inside = member in self._members.get(member.encode, ())
+        person = member.person
+        others = [other.name for other in islice(self._people, MAX_MEMBERS_SHOWN) if other is not person]
         return RoomState(
             room=self.name,
             topic=self.topic,
-            count=self.count if inside else self.count + 1,
+            count=self.count if person in self._people else self.count + 1,
             members=[*others[: MAX_MEMBERS_SHOWN - 1], member.name],
             last=self._newest,
             re=re,
@@ -360,16 +381,31 @@ class Room:
                 return page[:place], True
         return page, bool(page) and page[-1].id < self._newest
 
-    def _admit(self, member: Member) -> None:
+    def _admit(self, member: Visitor) -> None:
         assert self._lock.locked()
         self._changes += 1
-        self._tell_presence(member.name, joined=True, count=self.count + 1)
-        self._members.setdefault(member.encode, {})[member] = None
+        person = member.person
+        if person not in self._people:
+            self._tell_presence(member.name, joined=True, count=self.count + 1)
+        self._count_in(person)
+        self._members.setdefault(member.encode, {})[member] = person
+        member.rooms[self.name] = self
+
+    def _count_in(self, person: Person) -> None:
+        self._people[person] = self._people.get(person, 0) + 1
+
+    def _count_out(self, person: Person) -> bool:
+        """Counts one device of somebody out; returns whether it was the last."""
+        self._people[person] -= 1
+        if self._people[person]:
+            return False
+        del self._people[person]
+        return True
 
     def leave(
-        self, member: Member, *, re: int | None = None, answer: bool = False, quiet: bool = False
+        self, member: Visitor, *, re: int | None = None, answer: bool = False, quiet: bool = False
     ) -> None:
-        """Lets `member` go, after what it posted is delivered.
+        """Lets `member` go, after what it posted is delivered. The others are told if its person is gone.
 
         Args:
             member: is in the room, or was never let in.
@@ -381,15 +417,15 @@ class Room:
             members = self._members.get(member.encode, {})
             if member not in members:
                 return
-            del members[member]
+            del member.rooms[self.name]
             self._changes += 1
-            if not quiet:
+            if self._count_out(members.pop(member)) and not quiet:
                 self._tell_presence(member.name, joined=False, count=self.count)
             if answer:
                 gone = Presence(room=self.name, joined=[], left=[member.name], count=self.count, re=re)
                 member.send(member.encode([gone]))
 
-    def _tell_presence(self, name: str, *, joined: bool, count: int) -> None:
+    def _tell_presence(self, name: str, *, joined: bool, count: int, without: Member | None = None) -> None:
         """Tells the members who came or went: at once in a small room, else when presence is flushed."""
         if count > SMALL_ROOM or self._untold:
             self._untold = True
@@ -399,7 +435,7 @@ class Room:
             here[name] = None
             return
         came, went = ([name], []) if joined else ([], [name])
-        self._broadcast(Presence(room=self.name, joined=came, left=went, count=count))
+        self._broadcast(Presence(room=self.name, joined=came, left=went, count=count), without)
 
     def flush_presence(self) -> None:
         """Tells the members what was gathered of who came and went. To be called once a second."""
@@ -413,18 +449,32 @@ class Room:
             self._broadcast(Presence(room=self.name, joined=came, left=went, count=self.count))
 
     def rename(self, member: Member, old: str, told: set[Member]) -> None:
-        """Tells the members, but for those who were `told`, that `member` is no longer called `old`."""
+        """Tells the members that `member` is no longer called `old`.
+
+        Args:
+            member: is in the room. It may be somebody else's by now: where that one is here already, `old`
+                has left.
+            old: what they were called.
+            told: those who know of the new name by now, and are not told again.
+        """
         with self._settled():
+            devices = self._members.get(member.encode, {})
+            if member not in devices:  # Somebody had it leave just now.
+                return
             self._changes += 1
+            if (person := member.person) is not devices[member]:
+                self._count_out(devices[member])
+                self._count_in(person)
+                devices[member] = person
+                if self._people[person] > 1:
+                    self._tell_presence(old, joined=False, count=self.count, without=member)
+                    return
             self._went.pop(member.name, None)
             if old in self._came:
                 del self._came[old]
                 self._came[member.name] = None
-            for encode, members in self._members.items():
-                data = encode([Renamed(old, member.name)])
-                for other in members.keys() - told - {member}:
-                    other.send(data)
-                told.update(members)
+            told.add(member)
+            self._spread(Renamed(old, member.name), told)
 
     def set_topic(self, member: Member, text: str, re: int | None) -> None:
         """Sets the topic, and tells every member.
@@ -439,6 +489,69 @@ class Room:
             self._changes += 1
             self._broadcast(topic, without=member)
             member.send(member.encode([Topic(topic.room, topic.text, topic.name, topic.at, re)]))
+
+    def set_mode(self, member: Member, change: Callable[[], Mode], re: int | None) -> bool:
+        """Changes what is allowed in the room, and tells every member.
+
+        Args:
+            member: may do that, and need not be in the room.
+            change: keeps what is allowed from now on, and returns it.
+            re: the number of the frame that asked for it.
+
+        Returns:
+            False if the room was closed: nothing was changed.
+
+        Raises:
+            Refused: by `change`; nothing was changed.
+        """
+        with self._settled():
+            if self.closed:
+                return False
+            mode = change()
+            plain = structs.replace(mode, name=None)
+            self._mode = None if plain == Mode(room=self.name) else plain
+            for told_later in self._arriving.values():
+                told_later.append(mode)
+            self._broadcast(mode, without=member)
+            member.send(member.encode([structs.replace(mode, re=re)]))
+            return True
+
+    def tell(self, frame: Frame, told: set[Member]) -> None:
+        """Sends a frame to the members, but for those who were `told`."""
+        with self._settled():
+            self._spread(frame, told)
+
+    def _spread(self, frame: Frame, told: set[Member]) -> None:
+        """Sends a frame to the members, but for those who were `told`; the lock is held."""
+        assert self._lock.locked()
+        for encode, members in self._members.items():
+            data = encode([frame])
+            for member in members.keys() - told:
+                member.send(data)
+            told.update(members)
+
+    def redact(self, member: Member, id_: int, reason: str, re: int | None) -> None:
+        """Takes away what a message says, for good, and tells every member.
+
+        Args:
+            member: may do that, and need not be in the room.
+            id_: of the message.
+            reason: as the protocol allows it; may be empty.
+            re: the number of the frame that asked for it.
+
+        Raises:
+            Refused: ``no-such-message``, there is none, or it is no longer kept.
+            StorageError: it could not be redacted.
+        """
+        with self._settled():
+            if self._log.redact(self.name, id_) is None:
+                raise Refused("no-such-message", f"no message {id_} is kept in #{self.name}")
+            redacted = Redacted(self.name, id_, member.name, reason)
+            # What they are sent right now may have been read before.
+            for told_later in self._arriving.values():
+                told_later.append(redacted)
+            self._broadcast(redacted, without=member)
+            member.send(member.encode([structs.replace(redacted, re=re)]))
 
     def _broadcast(self, frame: Frame, without: Member | None = None) -> None:
         """Sends one frame to every member; the lock is held."""

@@ -2,7 +2,7 @@
 
 Stopping is one sequence, and may be asked for at any time and more than once: accept nobody any more, say
 ``bye`` to everybody, give them `FLUSH_SECONDS` to take what was sent, join the threads, end the drainer.
-Whoever opened the log closes it then.
+Whoever opened the log and the book of access closes them then.
 """
 
 from __future__ import annotations
@@ -16,20 +16,32 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from queue import SimpleQueue
 
 from chatctl import names
+from chatctl.access import address, passwords
+from chatctl.access.address import Address
+from chatctl.access.opened import AccessBook
+from chatctl.errors import DataError, Refused, StorageError
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
-from chatctl.server.access import Admission, is_loopback
+from chatctl.server import identity, permissions
+from chatctl.server.admission import Admission, is_loopback
 from chatctl.server.config import Config
+from chatctl.server.doorstep import Doorstep
+from chatctl.server.encryption import Encryption
+from chatctl.server.entrance import Entrance
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
+from chatctl.server.people import People
+from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
+from chatctl.server.tls_mode import TlsMode
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +49,10 @@ STACK_BYTES = 256 * 1024  # of each thread; pages that are never touched cost no
 CHECK_SECONDS = 1.0
 COMPLAIN_SECONDS = 60.0
 BACK_OFF_SECONDS = 0.1
+SCRAP = 64 * 1024  # bytes that are read of who is turned away
 
-_FULL = encode(Error(code="server-full", text="the server is full, try again later", fatal=True))
+_FULL = Refused("server-full", "the server is full, try again later")
+_MAKE_PLACE = Error(code="timeout", text="no hello yet, and others are waiting: try again", fatal=True)
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -48,33 +62,47 @@ class Server:
     Args:
         config: what was set.
         log: keeps what is said; to be closed after `stop`.
+        book: who may do what; to be closed after `stop`.
 
     Attributes:
         address: where it listens, host and port; after `start`.
+        key: lets anyone in, where the server has just got it; else empty, for it is kept hashed.
 
     Raises:
         StorageError: the log cannot be read.
     """
 
-    def __init__(self, config: Config, log: Log) -> None:
+    def __init__(self, config: Config, log: Log, book: AccessBook) -> None:
         self._log = log
+        self._book = book
+        people = People(book.accounts)
+        admission = Admission(config.max_clients, config.max_per_ip, config.max_new_per_ip)
+        resumption: Resumption[Session] = Resumption()
         self._shared = Shared(
             config=config,
             log=log,
-            hub=Hub(log),
-            resumption=Resumption(),
-            admission=Admission(config.max_clients, config.max_per_ip),
+            book=book,
+            hub=Hub(log, people, book.mail, mode=permissions.modes_of(book)),
+            entrance=Entrance(config, book, people, admission, resumption),
+            resumption=resumption,
+            encryption=Encryption(config),
+            admission=admission,
+            doorstep=Doorstep(),
+            refusals=Refusals(),
             drainer=Drainer(),
             stopping=threading.Event(),
             forget=self._forget,
+            sessions=self._all_sessions,
         )
         self._stopping = self._shared.stopping
         self.address = ("", 0)
+        self.key = ""
         self._lock = threading.Lock()
         self._sessions: dict[Session, threading.Thread] = {}
         self._stop_lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._spare: int | None = None
+        self._rechecked = book.changes
         self._complained = -COMPLAIN_SECONDS
         self._acceptor = threading.Thread(target=self._accept, name="acceptor", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
@@ -84,11 +112,20 @@ class Server:
         """Opens the port; from now on clients are served, until `stop`.
 
         Raises:
-            ListenError: the port cannot be opened.
+            DataError: the certificate cannot be used.
+            ListenError: the port cannot be opened, or not without TLS.
+            StorageError: the server's key cannot be kept.
         """
         config = self._shared.config
-        self._listener = open_listener(config.host, config.port)
-        self.address = self._listener.getsockname()[:2]
+        listener = open_listener(config.host, config.port)
+        self.address = listener.getsockname()[:2]
+        try:
+            self._shared.encryption.start(self.address[0])
+            self.key = self._shared.entrance.settle_key(self.address[0])
+        except BaseException:
+            listener.close()
+            raise
+        self._listener = listener
         raise_file_limit()
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         threading.stack_size(STACK_BYTES)
@@ -97,6 +134,23 @@ class Server:
         self._tidier.start()
         self._acceptor.start()
         names.prepare()
+
+    @property
+    def pin(self) -> str:
+        """The pin of its certificate, as `tls.pin_of` returns it; empty where TLS is not offered."""
+        return self._shared.encryption.pin
+
+    @property
+    def closed(self) -> bool:
+        """Whether a key, or a password, is needed to come in."""
+        return self._shared.entrance.closed
+
+    def reload(self) -> None:
+        """Takes the certificate there is now for new connections, or stays with the one before."""
+        try:
+            self._shared.encryption.reload(self.address[0])
+        except DataError as error:
+            log.error("the certificate stays as it is: %s", error)  # noqa: TRY400 - one line says it all
 
     def stop(self) -> None:
         """Takes leave of everybody and ends all threads; does nothing the second time."""
@@ -142,7 +196,7 @@ class Server:
             except OSError as error:
                 self._not_accepted(error)
             else:
-                self._open_session(sock, address[0])
+                self._admit(sock, address[0])
 
     def _not_accepted(self, error: OSError) -> None:
         """Goes on after a connection that could not be accepted."""
@@ -160,12 +214,35 @@ class Server:
             os.close(self._spare)
             self._spare = None
         with suppress(OSError):
-            _refuse(self._listener.accept()[0])
+            _refuse(self._listener.accept()[0], _FULL)
         with suppress(OSError):
             self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
+    def _admit(self, sock: socket.socket, address: str) -> None:
+        try:
+            self._shared.admission.admit(address)
+        except Refused as refusal:
+            _refuse(sock, refusal)
+            self._shared.refusals.note(address, f"{refusal.code}: {refusal}")
+        else:
+            self._make_place()
+            self._open_session(sock, address)
+
+    def _make_place(self) -> None:
+        """Waits until there are few enough who still have to say who they are.
+
+        Those who come meanwhile are in the kernel's queue.
+        """
+        doorstep = self._shared.doorstep
+        while not doorstep.has_place() and not self._stopping.is_set():
+            if session := doorstep.give_up_one():
+                session.cut(_MAKE_PLACE)
+            else:
+                doorstep.wait_for_place()
+
     def _open_session(self, sock: socket.socket, address: str) -> None:
         session = Session(self._shared, sock, address)
+        self._shared.doorstep.wait_for(session)
         thread = threading.Thread(target=session.run, name=f"client-{address}", daemon=True)
         with self._lock:
             self._sessions[session] = thread
@@ -173,8 +250,10 @@ class Server:
             thread.start()
         except (RuntimeError, MemoryError) as error:
             self._forget(session)
+            self._shared.doorstep.leave(session)
+            self._shared.admission.release(address)
             self._complain(f"cannot serve more connections: {error}")
-            _refuse(sock)
+            _refuse(sock, _FULL)
             self._stopping.wait(BACK_OFF_SECONDS)
 
     def _complain(self, text: str) -> None:
@@ -189,6 +268,10 @@ class Server:
         with self._lock:
             self._sessions.pop(session, None)
 
+    def _all_sessions(self) -> list[Session]:
+        with self._lock:
+            return list(self._sessions)
+
     # Now and then
 
     def _tidy(self) -> None:
@@ -201,6 +284,10 @@ class Server:
                 pause = COMPLAIN_SECONDS
 
     def _keep(self) -> None:
+        try:
+            passwords.prepare()
+        except Exception:
+            log.exception("passwords could not be prepared for")
         while not self._stopping.wait(CHECK_SECONDS):
             try:
                 self._check_all()
@@ -208,33 +295,50 @@ class Server:
                 log.exception("checking on the clients failed")
 
     def _check_all(self) -> None:
-        with self._lock:
-            sessions = list(self._sessions)
         now = time.monotonic()
-        for session in sessions:
+        for session in self._all_sessions():
             session.check(now)
+        try:
+            self._recheck()
+        except StorageError as error:
+            self._complain(str(error))
         self._shared.hub.flush_presence()
+        self._shared.refusals.sum_up()
+
+    def _recheck(self) -> None:
+        """Looks at everybody again once it has changed who may do what."""
+        self._book.refresh()
+        changes = self._book.changes
+        if changes != self._rechecked:
+            identity.recheck_all(self._shared)
+            self._rechecked = changes
 
 
-def run(config: Config, started: Callable[[str, int], None]) -> None:
-    """Serves until SIGINT or SIGTERM; a second signal ends the process at once.
+def run(config: Config, started: Callable[[Server], None]) -> None:
+    """Serves until SIGINT or SIGTERM; a second one ends the process at once. SIGHUP reloads the certificate.
 
     Args:
         config: what was set.
-        started: called once connections are accepted, with the address and the port.
+        started: called once connections are accepted.
 
     Raises:
-        DataError: the history cannot be opened.
-        ListenError: the port cannot be opened.
+        DataError: the history cannot be opened, or the certificate not used.
+        ListenError: the port cannot be opened, or not without TLS.
     """
-    with _opened_log(config) as opened, _signals() as caught:
-        server = Server(config, opened)
+    with _opened_log(config) as opened, AccessBook(config.data) as book, _signals() as caught:
+        server = Server(config, opened, book)
         try:
             server.start()
             if not is_loopback(server.address[0]):
-                log.warning("whoever can reach this server can join and read: no keys and no encryption yet")
-            started(*server.address)
-            log.info("stopping: %s", signal.Signals(caught.get()).name)
+                if not server.closed:
+                    log.warning("whoever can reach this server can come in: no key is asked for")
+                if config.insecure and config.tls is not TlsMode.required:
+                    log.warning("others come without encryption too: whoever is in between can read along")
+            with _left_address(config.data, server):
+                started(server)
+                while (number := caught.get()) == signal.SIGHUP:
+                    server.reload()
+            log.info("stopping: %s", signal.Signals(number).name)
         finally:
             server.stop()
 
@@ -258,8 +362,27 @@ def _opened_log(config: Config) -> Iterator[Log]:
 
 
 @contextmanager
+def _left_address(data: Path | None, server: Server) -> Iterator[None]:
+    """Leaves the address with the data while the server runs, for commands that make invitations."""
+    if data is None:
+        yield
+        return
+    try:
+        address.write(data, Address(*server.address, server.pin))
+    except OSError as error:
+        log.warning("invitations will not name this server's address: %s", error)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            address.remove(data)
+
+
+@contextmanager
 def _signals() -> Iterator[SimpleQueue[int]]:
     """Catches SIGINT and SIGTERM: the first one is in the queue, a second one ends the process at once.
+
+    SIGHUP is in the queue as often as it comes.
 
     The system may give a signal to any thread, while Python runs handlers in the main thread alone, once that
     happens to run. So the number goes through a socket to a thread that does nothing else.
@@ -270,7 +393,7 @@ def _signals() -> Iterator[SimpleQueue[int]]:
 
     def watch() -> None:
         for received in iter(lambda: ours.recv(1), b""):
-            if caught_before.acquire(blocking=False):
+            if received[0] == signal.SIGHUP or caught_before.acquire(blocking=False):
                 caught.put(received[0])
             else:
                 os._exit(128 + received[0])
@@ -279,7 +402,8 @@ def _signals() -> Iterator[SimpleQueue[int]]:
     watcher = threading.Thread(target=watch, name="signals", daemon=True)
     watcher.start()
     previous = signal.set_wakeup_fd(theirs.fileno())
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
     try:
         yield caught
     finally:
@@ -291,9 +415,12 @@ def _signals() -> Iterator[SimpleQueue[int]]:
         ours.close()
 
 
-def _refuse(sock: socket.socket) -> None:
-    """Tells a client for whom there is no place, without waiting, and closes."""
+def _refuse(sock: socket.socket, refusal: Refused) -> None:
+    """Tells a client that it cannot come in, without waiting, and closes."""
     with suppress(OSError):
         sock.setblocking(False)
-        sock.send(_FULL)
+        sock.send(encode(Error(code=refusal.code, text=str(refusal), fatal=True)))
+        sock.shutdown(socket.SHUT_WR)
+        # What has come and was not read would make a reset of the close, which may overtake what was sent.
+        sock.recv(SCRAP)
     sock.close()

@@ -8,25 +8,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from msgspec import UNSET
-
-import chatctl
-from chatctl.errors import FrameError, Refused
+from chatctl.access import roles
+from chatctl.access.keys import Key
+from chatctl.access.opened import AccessBook
+from chatctl.errors import FrameError, NotProven, Refused, StorageError
 from chatctl.framing import Fault
 from chatctl.history.log import Log, Post
 from chatctl.messages import (
     HANDSHAKE_SECONDS,
-    LOBBY,
     MAX_AGENT,
-    MAX_BACKLOG,
-    MAX_CLIENT_FRAME,
     MAX_HANDSHAKE,
     MAX_NONCE,
-    MAX_WORDS,
-    VERSION,
     Ack,
+    AskBans,
     AskHistory,
     Away,
     Bye,
@@ -34,34 +31,51 @@ from chatctl.messages import (
     Error,
     Frame,
     Hello,
+    Invite,
     Join,
     Leave,
-    Limits,
     ListRooms,
+    Login,
+    Members,
+    Moderate,
+    Notice,
     Part,
     Ping,
     Pong,
+    Redact,
+    Register,
     Rename,
     Renamed,
+    Role,
     Say,
     Search,
     SetAway,
+    SetMode,
     SetTopic,
     Tell,
-    Welcome,
     Who,
     Whois,
 )
-from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
-from chatctl.server import lookup, sockets
-from chatctl.server.access import Admission, TokenBucket
+from chatctl.names import check_name, check_room
+from chatctl.server import identity, inviting, lookup, moderation, modes, permissions, redacting, sockets
+from chatctl.server.admission import Admission, TokenBucket
 from chatctl.server.config import Config
-from chatctl.server.dialects import native
+from chatctl.server.dialects import alert, native
+from chatctl.server.doorstep import Doorstep
+from chatctl.server.encryption import Encryption
+from chatctl.server.entrance import MAX_ROOMS_JOINED, Entrance, Entry, check_hello
+from chatctl.server.first_bytes import Kind, kind_of
 from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, Outbox, wake_reader
+from chatctl.server.penalties import Offence
+from chatctl.server.people import NOBODY, Encode, Member
+from chatctl.server.postbox import Postbox
+from chatctl.server.proof import Proof
+from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption, Ticket
-from chatctl.server.room import POST_SIZE, Encode, Member, PostSet, Room
-from chatctl.text import MAX_TEXT, MAX_TOPIC, check_text, one_line
+from chatctl.server.room import POST_SIZE, PostSet, Room
+from chatctl.server.sealed import SealedLine
+from chatctl.text import MAX_TOPIC, check_text, one_line
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +84,14 @@ Frames = Sequence[ClientFrame | Fault]
 # An idle client costs the bytes it could be sending: a read is small until the client fills it.
 SMALL_READ = 4096
 LARGE_READ = 64 * 1024
-MAX_ROOMS_JOINED = 100
 CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
-TAKE_OVER_SECONDS = 10.0  # for the session that is replaced to end
+PATIENCE_SECONDS = 60.0  # for which a client waits for the server to check its password, at most
+TLS_REQUIRED = (
+    "this server takes encrypted connections only: use a version of chatctl join that has TLS, "
+    "or openssl s_client instead of nc"
+)
 LONGEST_PAUSE = 1.0  # seconds in which a client that is held up looks whether it is still to be served
 
 
@@ -85,71 +102,98 @@ class Shared:
     Attributes:
         config: what was set.
         log: keeps what is said.
+        book: who may do what.
         hub: the people and rooms.
+        entrance: lets people in.
         resumption: whose session is whose.
         admission: who may come in.
+        encryption: what is offered and asked for.
+        doorstep: those who are not in, and are waited for.
+        refusals: what is logged of those who do not come in.
         drainer: sends what sockets did not take at once.
         stopping: set once the server is going down.
         forget: called with a session that has ended.
+        sessions: returns all that there are.
     """
 
     config: Config
     log: Log
+    book: AccessBook
     hub: Hub
+    entrance: Entrance
     resumption: Resumption[Session]
     admission: Admission
+    encryption: Encryption
+    doorstep: Doorstep[Session]
+    refusals: Refusals
     drainer: Drainer
     stopping: threading.Event
     forget: Callable[[Session], None]
+    sessions: Callable[[], list[Session]]
 
 
 class Session:
-    """One connection, from its acceptance to its end.
+    """One connection, from its admission to its end.
 
     Args:
         shared: what all sessions share.
         sock: the accepted socket, blocking; the session closes it.
-        address: the client's.
+        address: the client's, as it was admitted; the session releases it.
 
     Attributes:
         name: what the client is called; empty before ``welcome``.
         author: the name as `names.fold` makes it.
+        person: who it is, on this device and others.
+        proof: by what it was let in.
+        ticket: by which it can come back; None before ``welcome``.
+        told_role: what it was told that it may do; None before ``welcome``.
+        proving: it is about to show who it is, and not to be judged before that is over.
+        tries: how often it gave a wrong password.
         heard: when the client was last heard, on the monotonic clock.
         at: when it came in, in milliseconds since the Unix epoch.
         agent: what it calls itself, cleaned; empty if it does not say.
-        away: what it says of being away; empty while it is not.
     """
 
     __slots__ = (
         "__weakref__",
+        "_asked",
         "_bucket",
         "_ending",
         "_outbox",
         "_pinged",
+        "_postbox",
+        "_read",
         "_reader",
         "_reason",
         "_shared",
         "_sock",
         "_spoke",
-        "_ticket",
         "address",
         "agent",
         "at",
         "author",
-        "away",
         "encode",
         "heard",
         "name",
+        "person",
+        "proof",
+        "proving",
         "rooms",
         "send",
         "started",
+        "ticket",
+        "told_role",
+        "tries",
     )
 
     def __init__(self, shared: Shared, sock: socket.socket, address: str) -> None:
         self._shared = shared
         self._sock = sock
+        self._read: Callable[[int], bytes] = self._receive_bytes
         self.address = address
-        self.name = self.author = self.agent = self.away = ""
+        self.name = self.author = self.agent = ""
+        self.person = NOBODY
+        self.proof = Proof()
         self.at = 0
         self.rooms: dict[str, Room] = {}
         self.encode: Encode = native.encode
@@ -162,17 +206,58 @@ class Session:
         self._reason = "closed the connection"
         self.started = self.heard = self._spoke = time.monotonic()
         self._pinged = False
-        self._ticket: Ticket[Session] | None = None
+        self.ticket: Ticket[Session] | None = None
+        self.told_role: Role | None = None
+        self.proving = False
+        self.tries = 0
+        self._asked = 0.0  # when it asked for what may take the server long, on the monotonic clock
+        self._postbox: Postbox | None = None
+
+    @property
+    def ip(self) -> str:
+        """The client's address."""
+        return self.address
+
+    @property
+    def account(self) -> str:
+        """The account the client proved to have, its name folded; empty without one."""
+        return self.proof.account
+
+    @property
+    def grant(self) -> Key | None:
+        """The key the client came by; None without one."""
+        return self.proof.grant
+
+    @property
+    def role(self) -> Role:
+        """What the client may do, as the book has it now."""
+        return self.proof.role(self._shared.book)
+
+    @property
+    def away(self) -> str:
+        """What the client says of being away; empty while it is not."""
+        return self.person.away
+
+    @property
+    def silenced_as(self) -> tuple[str, ...]:
+        """Earlier names, under which the client was muted."""
+        return self.ticket.silenced_as if self.ticket else ()
+
+    @property
+    def earlier_names(self) -> tuple[str, ...]:
+        """The names the client had before this one, folded: the last few."""
+        return self.ticket.earlier_names if self.ticket else ()
+
+    def may_enter(self, room: str) -> bool:
+        """Returns whether the client may be in a room that there is, now."""
+        return permissions.may_enter(self._shared.book, self, room)
 
     # The thread
 
     def run(self) -> None:
         """Serves the client until one side ends it; the target of the session's thread."""
-        admitted = False
         try:
             sockets.tune(self._sock)
-            self._shared.admission.admit(self.address)
-            admitted = True
             self._serve()
         except Refused as refusal:
             self._end(Error(code=refusal.code, text=str(refusal), fatal=True))
@@ -180,7 +265,7 @@ class Session:
             log.exception("the session of %s failed", self.name or self.address)
             self._end(Error(code="internal", text="the server made a mistake, sorry", fatal=True))
         finally:
-            self._close(admitted)
+            self._close()
 
     def _serve(self) -> None:
         frames = self._shake_hands()
@@ -188,16 +273,16 @@ class Session:
         while frames is not None:
             self._act(frames)
             data = self._receive(size) if self._ending is None else b""
-            if len(data) == size:
+            if len(data) >= size:
                 size = LARGE_READ
             elif len(data) < SMALL_READ:
                 size = SMALL_READ
             frames = self._reader.feed(data) if data else None
 
     def _receive(self, size: int) -> bytes:
-        """Returns what the client sent, at most `size` bytes; nothing once the connection has ended."""
+        """Returns what the client says in the next `size` bytes; nothing once the connection has ended."""
         try:
-            data = self._sock.recv(size)
+            data = self._read(size)
         except OSError as error:
             self._reason = f"lost the connection: {error.strerror or error}"
             return b""
@@ -205,90 +290,110 @@ class Session:
         self._pinged = False
         return data
 
+    def _receive_bytes(self, size: int) -> bytes:
+        """Returns what comes from the socket; nothing either if others took the client's place meanwhile."""
+        if self.name:
+            return self._sock.recv(size)
+        self._shared.doorstep.wait_for(self)
+        data = self._sock.recv(size)
+        self.heard = time.monotonic()
+        return data if self._shared.doorstep.leave(self) else b""
+
     # Coming in
 
     def _shake_hands(self) -> Frames | None:
         """Reads up to the first frame and acts on it; returns what came behind it, None if that was all."""
-        received = 0
-        while self._ending is None and received < MAX_HANDSHAKE:
-            data = self._receive(MAX_HANDSHAKE - received if received else SMALL_READ)
-            if not data:
-                return None
-            received += len(data)
-            if frames := self._reader.feed(data):
-                return frames[1:] if self._enter(frames[0]) else None
-        self._end(Error(code="too-long", text=f"the first {MAX_HANDSHAKE} bytes hold no hello", fatal=True))
+        data = self._begin()
+        left = MAX_HANDSHAKE
+        while data and self._ending is None:
+            if frames := self._reader.feed(data[:left]):
+                more = self._reader.feed(data[left:]) if len(data) > left else []
+                return [*frames[1:], *more] if self._enter(frames[0]) else None
+            left -= len(data)
+            if left <= 0:
+                raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes hold no hello")
+            data = self._receive(left)
         return None
+
+    def _begin(self) -> bytes:
+        """Returns the first the client says, once it is clear what it speaks, and that it may."""
+        data = self._until_known(self._receive(SMALL_READ))
+        encryption = self._shared.encryption
+        if kind_of(data) is not Kind.tls:
+            if data and not encryption.allows_plain(self.address):
+                raise Refused("tls-required", TLS_REQUIRED)
+            return data
+        if encryption.context is None:
+            self.encode = alert.encode
+            raise Refused("tls", "asked for TLS, which is not offered here")
+        self._read = SealedLine(self._receive_bytes, self._outbox, encryption.context, data).receive
+        data = self._until_known(self._receive(SMALL_READ))
+        if kind_of(data) is Kind.tls:
+            raise Refused("bad-frame", "this is TLS already")
+        return data
+
+    def _until_known(self, data: bytes) -> bytes:
+        """Reads on after `data`, until that says what the client speaks."""
+        while data and kind_of(data) is None and (more := self._receive(SMALL_READ)):
+            data += more
+        return data
 
     def _enter(self, frame: ClientFrame | Fault) -> bool:
         """Acts on the first frame; returns whether the client is in."""
+        self._asked = time.monotonic()
+        entrance = self._shared.entrance
         try:
-            hello, name, rooms = _check_hello(frame)
-            resumed = hello.resume is not None and self._take_over(hello.resume)
-            if not resumed:
-                self._shared.hub.claim(self, name)
+            hello, name, rooms = check_hello(frame)
+            entry = entrance.enter(self, hello, name)
         except Refused as refusal:
             number = frame.re if isinstance(frame, Fault) else frame.n
-            self._end(Error(code=refusal.code, text=str(refusal), re=number, fatal=True))
+            self._end(_error(refusal, number, fatal=True))
             return False
-        name = self.name
-        threading.current_thread().name = f"client-{name}"
-        extra = {"client": name, "address": self.address}
-        self._spoke = self.heard
-        # Most clients call themselves the same: the server has it once.
-        self.agent = sys.intern(one_line(hello.agent or "")[:MAX_AGENT])
-        agent = self.agent or "no agent"
-        came = "came back" if resumed else "came"
-        log.info("%s %s from %s (%s)", name, came, self.address, agent, extra=extra)
-        self.send_frame(self._welcome(hello, resumed=resumed))
+        self._note_coming(hello, entry)
+        self.send_frame(entrance.welcome(self, hello, entry))
         for room, after in rooms.items():
             try:
                 self._enter_room(room, after, hello.backlog, None)
             except Refused as refusal:
                 self._refuse(refusal, hello)
+        # What has changed since it was let in was not told to it, or held against it.
+        identity.recheck(self._shared, self)
+        self._open_postbox()
         return True
 
-    def _take_over(self, secret: str) -> bool:
-        """Takes the name over of the session `secret` belongs to, which ends first, if it has not.
+    def _note_coming(self, hello: Hello, entry: Entry) -> None:
+        threading.current_thread().name = f"client-{self.name}"
+        self._spoke = self.heard
+        # Most clients call themselves the same: the server has it once.
+        self.agent = sys.intern(one_line(hello.agent or "")[:MAX_AGENT])
+        came = "came back" if entry.resumed else "came"
+        agent = self.agent or "no agent"
+        extra = {"client": self.name, "address": self.address}
+        log.info("%s %s from %s (%s)", self.name, came, self.address, agent, extra=extra)
 
-        Whatever that session was still to post is posted before this one comes in, or never.
+    def is_wanted(self) -> bool:
+        """Returns whether the client still waits for what it asked for, and may."""
+        return self._ending is None and time.monotonic() - self._asked < PATIENCE_SECONDS
 
-        Returns:
-            False if the secret is not known, or somebody else has the name by now.
-        """
-        ticket = self._shared.resumption.find(secret)
-        if ticket is None:
-            return False
-        deadline = time.monotonic() + TAKE_OVER_SECONDS
-        # Of two that come with one secret, the later one replaces the other.
-        if not ticket.taking_over.acquire(timeout=TAKE_OVER_SECONDS):
-            return False
-        try:
-            if holder := ticket.holder:
-                holder.cut(Bye(code="replaced", text="you came back on another connection"))
-                self._shared.hub.wait_released(holder, deadline - time.monotonic())
-            self._shared.hub.claim(self, ticket.name)
-            self._ticket = ticket
-            ticket.holder = self
-        except Refused:
-            return False
-        finally:
-            ticket.taking_over.release()
-        return True
+    # Mail
 
-    def _welcome(self, hello: Hello, *, resumed: bool) -> Welcome:
-        config = self._shared.config
-        secret, self._ticket = self._shared.resumption.issue(self, self.name, self._ticket)
-        return Welcome(
-            v=VERSION,
-            name=self.name,
-            server=f"chatctl/{chatctl.__version__}",
-            session=secret,
-            limits=_limits(config),
-            resumed=resumed,
-            motd=config.motd[:MAX_WORDS] or None,
-            re=hello.n,
-        )
+    def _open_postbox(self) -> None:
+        """Sends what was kept for the client's account, and from now on what comes to be."""
+        if self.account and self._postbox is None:
+            mail = self._shared.book.mail
+            self._postbox = Postbox(mail, self.account, lambda frames: self.send(self.encode(frames)))
+            self._fetch_mail(self.caught_up)
+
+    def fetch_mail(self) -> None:
+        """Sends what is kept for the client's account and was not sent, from any thread, without waiting."""
+        self._fetch_mail(None)
+
+    def _fetch_mail(self, caught_up: Callable[[], bool] | None) -> None:
+        if self._postbox:
+            try:
+                self._postbox.deliver(caught_up)
+            except StorageError as error:
+                log.warning("%s does not get what is kept for them: %s", self.name, error)
 
     # Acting on frames
 
@@ -337,7 +442,7 @@ class Session:
         fatal = isinstance(error, FrameError)
         # What makes a frame fatal here is its nonce, which cannot be sent back.
         nonce = None if fatal else getattr(frame, "nonce", None)
-        self._complain(Error(code=error.code, text=str(error), re=frame.n, nonce=nonce, fatal=fatal))
+        self._complain(_error(error, frame.n, nonce=nonce, fatal=fatal))
 
     def _complain(self, error: Error) -> None:
         """Sends an error; a fatal one is the last frame the client gets."""
@@ -365,6 +470,7 @@ class Session:
         nonced = False
         size = 0
         room: Room | None = None
+        refusal: Refused | None = None
         for say in says:
             if self._ending is not None:
                 break
@@ -372,7 +478,11 @@ class Session:
                 if say.nonce is not None:
                     _check_nonce(say.nonce)
                     nonced = True
-                room = self.rooms.get(name) or self._joined(name)
+                if room is None:
+                    room = self.rooms.get(name) or self._joined(name)
+                    refusal = permissions.why_silent(self._shared.book, self, room.name)
+                if refusal:
+                    raise refusal
                 check_text(say.text)
             except (Refused, FrameError) as error:
                 self._refuse(error, say)
@@ -395,10 +505,13 @@ class Session:
         if frame.nonce is not None:
             _check_nonce(frame.nonce)
         check_text(frame.text)
-        at = self._shared.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
+        permissions.demand_voice(self._shared.book, self)
+        at, kept = self._shared.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
         self._spoke = self.heard
         if frame.nonce is not None:
             self.send_frame(Ack(nonce=frame.nonce, at=at, re=frame.n))
+        if kept:
+            self.send_frame(Notice(f"{one_line(frame.to)} is not here, and gets it on coming back"))
 
     def _join(self, frame: Join) -> None:
         name = check_room(frame.room)
@@ -407,71 +520,118 @@ class Session:
         self._enter_room(name, frame.after, frame.backlog, frame.n)
 
     def _enter_room(self, name: str, after: int | None, backlog: int, re: int | None) -> None:
-        if name in self.rooms:
-            self.rooms[name].show(self, re)
+        if room := self.rooms.get(name):
+            room.show(self, re)
             return
+        hub = self._shared.hub
+        permissions.demand_entry(self._shared.book, self, name, exists=hub.has_room(name))
         while self._ending is None:
-            room = self._shared.hub.open_room(name)
-            if room.enter(self, after, backlog, re):
-                self.rooms[name] = room
+            if hub.open_room(name).enter(self, after, backlog, re):
                 return
             # The room was dropped meanwhile, or this client cut off.
 
     def _part(self, frame: Part) -> None:
         room = self._joined(frame.room)
-        del self.rooms[room.name]
         room.leave(self, re=frame.n, answer=True)
         self._shared.hub.close_if_unused(room)
 
     def _rename(self, frame: Rename) -> None:
         old = self.name
-        self._shared.hub.claim(self, check_name(frame.name))
+        name = check_name(frame.name)
+        permissions.demand_voice(self._shared.book, self)
+        permissions.demand_name(self._shared.book, name)
+        self._shared.hub.people.rename(self, name)
+        self.tell_name(old, frame.n)
+
+    def tell_name(self, old: str, re: int | None = None) -> None:
+        """Tells the client, and whoever is in a room with it, that it is no longer called `old`."""
         log.info("%s is now %s", old, self.name, extra={"client": self.name, "address": self.address})
         threading.current_thread().name = f"client-{self.name}"
-        if self._ticket:
-            self._ticket.name = self.name
+        if self.ticket:
+            self.ticket.rename(self.name, muted=self._shared.book.bans.find("mute", old, "") is not None)
         told: set[Member] = set()
-        for room in self.rooms.values():
+        for room in list(self.rooms.values()):
             room.rename(self, old, told)
-        self.send_frame(Renamed(old, self.name, frame.n))
+        self.send_frame(Renamed(old, self.name, re))
+
+    def _register(self, frame: Register) -> None:
+        self._asked = time.monotonic()
+        identity.register(self._shared, self, frame)
+        self._open_postbox()
+
+    def _log_in(self, frame: Login) -> None:
+        self._asked = time.monotonic()
+        identity.log_in(self._shared, self, frame)
+        self._open_postbox()
 
     def _topic(self, frame: SetTopic) -> None:
         room = self._joined(frame.room)
+        permissions.demand_topic(self._shared.book, self, room.name)
         if frame.text:
             check_text(frame.text, MAX_TOPIC)
         room.set_topic(self, frame.text, frame.n)
 
     def _who(self, frame: Who) -> None:
         room = None if frame.room is None else check_room(frame.room)
-        self.send_frame(self._shared.hub.who(room, frame.n))
+        if room is None or permissions.sees_open(self._shared.book, self, room):
+            self.send_frame(self._shared.hub.who(room, frame.n))
+        else:
+            self.send_frame(Members(names=[], count=0, room=room, re=frame.n))
 
     def _away(self, frame: SetAway) -> None:
         if frame.text:
             check_text(frame.text, MAX_TOPIC)
-        self.away = frame.text
+        self.person.away = frame.text
         self.send_frame(Away(self.name, frame.text, frame.n))
+        for device in self.person.devices:
+            if device is not self:
+                device.send(device.encode([Away(self.name, frame.text)]))
 
     def _whois(self, frame: Whois) -> None:
-        self.send_frame(self._shared.hub.whois(frame))
+        self.send_frame(self._shared.hub.whois(frame, self._may_read, addresses=self._sees_addresses()))
+
+    def _sees_addresses(self) -> bool:
+        return roles.is_at_least(self.role, roles.SEE_ADDRESSES)
+
+    def _may_read(self, room: str) -> bool:
+        return permissions.may_read(self._shared.book, self, room)
 
     def idle(self) -> float:
         """Returns the seconds since the client said something, or came in."""
         return time.monotonic() - self._spoke
 
     def _list(self, frame: ListRooms) -> None:
-        self.send_frame(self._shared.hub.list_rooms(frame.n))
+        self.send_frame(self._shared.hub.list_rooms(self._may_read, frame.n))
 
     def _history(self, frame: AskHistory) -> None:
-        self.send(self.encode(lookup.history(self._shared.log, frame, self.author)))
+        self.send(self.encode(lookup.history(self._shared.log, self._shared.book, frame, self)))
 
     def _search(self, frame: Search) -> None:
-        self.send_frame(lookup.search(self._shared.log, frame, self.author))
+        self.send_frame(lookup.search(self._shared.log, self._shared.book, frame, self))
+
+    def _moderate(self, frame: Moderate) -> None:
+        moderation.moderate(self._shared, self, frame)
+
+    def _banned(self, frame: AskBans) -> None:
+        moderation.answer_bans(self._shared, self, frame)
+
+    def _mode(self, frame: SetMode) -> None:
+        modes.set_mode(self._shared, self, frame)
+
+    def _redact(self, frame: Redact) -> None:
+        redacting.redact(self._shared, self, frame)
+
+    def _invite(self, frame: Invite) -> None:
+        inviting.invite(self._shared, self, frame)
 
     def _ping(self, frame: Ping) -> None:
         self.send_frame(Pong(re=frame.n))
 
     def _pong(self, frame: Pong) -> None:
-        """Needs no answer: that the client was heard is noted where it is read."""
+        """Notes that mail has arrived; that the client was heard is noted where it is read."""
+        if self._postbox and frame.re is not None:
+            with suppress(StorageError):  # It comes once more.
+                self._postbox.confirm(frame.re)
 
     def _hello_again(self, frame: Hello) -> None:
         self._end(Error(code="bad-frame", text="you are in already", re=frame.n, fatal=True))
@@ -490,10 +650,18 @@ class Session:
         self._outbox.stop_waiting()
         wake_reader(self._sock)
 
+    def expel(self, ending: Bye) -> None:
+        """Ends the session as `cut` does; nobody comes back to it."""
+        if self.ticket:
+            self._shared.resumption.revoke(self.ticket)
+        self.cut(ending)
+
     def _end(self, ending: Error | Bye) -> None:
         """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
         if self._ending is None:
             self._ending = ending
+            if isinstance(ending, Error) and (offence := _OFFENCES.get(ending.code)):
+                self._shared.admission.penalize(self.address, offence)
             if ending.code != "bye":
                 self._reason = f"{ending.code}: {ending.text}"
 
@@ -518,7 +686,8 @@ class Session:
         config = self._shared.config
         silent = now - self.heard
         if not self.name:
-            if now - self.started > HANDSHAKE_SECONDS:
+            # Who has said all there is to say waits for the server, which is what takes its time.
+            if not self._asked and now - self.started > HANDSHAKE_SECONDS:
                 text = f"no hello within {HANDSHAKE_SECONDS:.0f} seconds"
                 self.cut(Error(code="timeout", text=text, fatal=True))
         elif silent > config.drop_after:
@@ -530,11 +699,10 @@ class Session:
 
     def _leave_rooms(self) -> None:
         quiet = self._shared.stopping.is_set()
-        for room in self.rooms.values():
+        for room in list(self.rooms.values()):
             room.leave(self, quiet=quiet)
             if not quiet:
                 self._shared.hub.close_if_unused(room)
-        self.rooms.clear()
 
     def _give_back_name(self) -> None:
         """Leaves all rooms; then others may have the name, or this client may come back to it."""
@@ -542,11 +710,11 @@ class Session:
         try:
             self._leave_rooms()
         finally:
-            self._shared.hub.release(self)
-            if self._ticket:
-                self._shared.resumption.retire(self, name, self._ticket)
+            self._shared.hub.people.release(self)
+            if self.ticket:
+                self._shared.resumption.retire(self, name, self.ticket)
 
-    def _close(self, admitted: bool) -> None:
+    def _close(self) -> None:
         name = self.name
         try:
             self._give_back_name()
@@ -556,12 +724,14 @@ class Session:
                 sockets.linger(self._sock)
         finally:
             self._sock.close()
-            if admitted:
-                self._shared.admission.release(self.address)
+            self._shared.doorstep.leave(self)
+            self._shared.admission.release(self.address)
             self._shared.forget(self)
-        who = f"{name} left" if name else "a connection ended"
+        if not name:
+            self._shared.refusals.note(self.address, self._reason)
+            return
         extra = {"client": name, "address": self.address, "reason": self._reason}
-        log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
+        log.info("%s left (%s): %s", name, self.address, self._reason, extra=extra)
 
 
 _ACTIONS: dict[type, Callable[..., None]] = {
@@ -577,24 +747,25 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     ListRooms: Session._list,
     AskHistory: Session._history,
     Search: Session._search,
+    Moderate: Session._moderate,
+    AskBans: Session._banned,
+    SetMode: Session._mode,
+    Redact: Session._redact,
+    Invite: Session._invite,
     Ping: Session._ping,
+    Register: Session._register,
+    Login: Session._log_in,
     Pong: Session._pong,
     Leave: Session._bye,
 }
 
-
-def _check_hello(frame: ClientFrame | Fault) -> tuple[Hello, str, dict[str, int | None]]:
-    """Returns the hello that the first frame must be, the name and the rooms it asks for."""
-    if isinstance(frame, Fault):
-        raise Refused(frame.code, frame.text)
-    if not isinstance(frame, Hello):
-        raise Refused("bad-frame", "the first frame must be a hello")
-    if frame.v != VERSION:
-        raise Refused("unsupported-version", f"this server speaks version {VERSION}")
-    wanted = {LOBBY: None} if frame.rooms is UNSET else frame.rooms
-    if len(wanted) > MAX_ROOMS_JOINED:
-        raise Refused("forbidden", f"at most {MAX_ROOMS_JOINED} rooms at once")
-    return frame, check_name(frame.name), {check_room(room): after for room, after in wanted.items()}
+# The codes of fatal errors that no client gets which does its part.
+_OFFENCES = {
+    "bad-frame": Offence.BROKEN,
+    "too-long": Offence.BROKEN,
+    "unknown-type": Offence.BROKEN,
+    "timeout": Offence.SILENCE,
+}
 
 
 def _check_nonce(nonce: str) -> None:
@@ -606,17 +777,8 @@ def _check_nonce(nonce: str) -> None:
         raise FrameError(f"a nonce has at most {MAX_NONCE} bytes")
 
 
-def _limits(config: Config) -> Limits:
-    return Limits(
-        frame=MAX_CLIENT_FRAME,
-        text=MAX_TEXT,
-        topic=MAX_TOPIC,
-        name=MAX_NAME,
-        room=MAX_ROOM,
-        nonce=MAX_NONCE,
-        backlog=MAX_BACKLOG,
-        rooms=MAX_ROOMS_JOINED,
-        outbox=config.outbox,
-        rate=config.rate,
-        burst=config.burst,
-    )
+def _error(
+    error: Refused | FrameError, re: int | None, *, nonce: str | None = None, fatal: bool = False
+) -> Error:
+    wants = error.wants if isinstance(error, NotProven) else None
+    return Error(code=error.code, text=str(error), re=re, nonce=nonce, fatal=fatal, wants=wants)

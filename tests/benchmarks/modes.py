@@ -10,7 +10,7 @@ from statistics import median
 from tests.benchmarks import long_history, scripts, startup
 from tests.benchmarks.apart import run_apart
 from tests.benchmarks.load import Plan, Result
-from tests.benchmarks.peers import OWN, Peer, running
+from tests.benchmarks.peers import OWN, PEERS, SEALED, Peer, running
 from tests.benchmarks.report import Chart
 
 
@@ -21,6 +21,7 @@ class Mode(StrEnum):
     small_window = "small-window"
     latency = "latency"
     many = "many"
+    tls = "tls"
     startup = "startup"
     history = "history"
     scripts = "scripts"
@@ -48,6 +49,10 @@ _RATE: dict[str, Callable[[Result], float]] = {
     "deliveries/s": lambda result: result.rate,
     "lost": lambda result: result.lost,
 }
+_COMING_IN = _RATE | {
+    "connect s": lambda result: result.connect_s,
+    "KiB each": lambda result: result.memory_each / 1024,
+}
 _FLOOD = "{receivers:,} receivers, {senders} senders, {window} in flight each"
 MEASUREMENTS = {
     Mode.throughput: Measurement((Plan(),), _FLOOD, "deliveries a second", _RATE),
@@ -65,15 +70,14 @@ MEASUREMENTS = {
             "lost": lambda result: result.lost,
         },
     ),
+    Mode.tls: Measurement(
+        (Plan(), Plan(receivers=1_000, messages=500)), _FLOOD, "deliveries a second", _COMING_IN
+    ),
     Mode.many: Measurement(
         (Plan(receivers=1_000, messages=500), Plan(receivers=10_000, messages=50)),
         _FLOOD,
         "deliveries a second",
-        _RATE
-        | {
-            "connect s": lambda result: result.connect_s,
-            "KiB each": lambda result: result.memory_each / 1024,
-        },
+        _COMING_IN,
     ),
 }
 
@@ -91,6 +95,8 @@ def measure(mode: Mode, peers: list[Peer], changes: Mapping[str, int], rounds: i
         return [_history(rounds, changes.get("messages", long_history.KEPT))]
     if mode == Mode.scripts:
         return [_scripts(rounds, changes.get("messages", scripts.LINES))]
+    if mode == Mode.tls:
+        peers = [PEERS[0], SEALED]
     measurement = MEASUREMENTS[mode]
     plans = [replace(plan, **changes) for plan in measurement.plans]
     # Plans that differed in what was changed would make the same chart.

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmarks.load import PAYLOAD, Speech
@@ -122,6 +122,15 @@ PEERS = (
         _NGIRCD,
     ),
     Peer("mosquitto", "mosquitto", ("-c", "{config}"), _MQTT, _MOSQUITTO),
+)
+
+# Measured beside the first of the others alone, as nobody else encrypts.
+SEALED = Peer(
+    f"{OWN} --tls required",
+    sys.executable,
+    (*_SERVE, "--data={data}", "--tls=required"),
+    replace(_CHAT, tls=True),
+    announces=True,
 )
 
 

@@ -76,6 +76,14 @@ class Entry:
         return [f"{start}{line}" for line in self._body.plain.split("\n")]
 
 
+class Unwrapped(Entry):
+    """One line that a terminal wraps by itself, so that it can be copied as one."""
+
+    def lines(self, width: int) -> Iterator[Text]:
+        """Yields it, however wide it is."""
+        yield from super().lines(max(width, columns((self._gutter + self._head + self._body).plain)))
+
+
 def styled(text: str, style: Style) -> Text:
     """Returns a text whose style ends where it ends, not with what is appended to it."""
     return Text().append(text, style)

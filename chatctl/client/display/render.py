@@ -13,21 +13,27 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from rich.text import Text
 
-from chatctl.client.display.entry import Entry, styled
+from chatctl.client.display import moderation
+from chatctl.client.display.entry import Entry, Unwrapped, styled
 from chatctl.client.display.look import Timestamp
 from chatctl.client.display.markup import markup, mentions
-from chatctl.client.display.shown import Failed, Heading, SinceYouLeft, ToldTo
+from chatctl.client.display.shown import Copyable, Failed, Heading, Numbered, SinceYouLeft, ToldTo
 from chatctl.client.display.themes import Palette
 from chatctl.messages import (
     Away,
+    Bans,
     Error,
     Frame,
     Gap,
     Members,
+    Mode,
+    Moderated,
     Msg,
     Notice,
     Presence,
+    Redacted,
     Renamed,
+    Role,
     RoomLine,
     Rooms,
     RoomState,
@@ -37,7 +43,7 @@ from chatctl.messages import (
     Welcome,
 )
 from chatctl.names import fold
-from chatctl.text import one_line, visible
+from chatctl.text import REMOVED, one_line, visible
 
 NAMES_SHOWN = 12  # of those who are here, came or went
 # Drawing more would keep the one who types waiting.
@@ -102,6 +108,8 @@ class _Drawing:
         match event:
             case Msg():
                 return self._message(event)
+            case Numbered(msg):
+                return self._message(msg, f"#{msg.id} ")
             case Told():
                 return self._private(event, self._name(event.name), Text("you"), called=True)
             case ToldTo():
@@ -116,14 +124,18 @@ class _Drawing:
                 return separator(one_line(event.text), self._manner)
             case SinceYouLeft():
                 return separator(_since_you_left(event), self._manner)
+            case Moderated():
+                return self._info("* ", moderation.deed(event, self._view.name, self._palette))
+            case Copyable():
+                return Unwrapped(Text(), Text(), Text(one_line(event.text)))
             case _:
                 body = self._news(event)
                 return None if body is None else self._info("— ", body)
 
     # What is said
 
-    def _message(self, msg: Msg) -> Entry:
-        head = Text()
+    def _message(self, msg: Msg, number: str = "") -> Entry:
+        head = styled(number, self._palette.faint)
         if msg.room != self._view.room:
             head.append(f"{room_label(msg.room)} ", self._palette.faint)
         if msg.kind == "action":
@@ -133,7 +145,8 @@ class _Drawing:
         text = visible(msg.text)
         mine = fold(msg.name) == fold(self._view.name)
         called = self._manner.marked and not mine and mentions(text, self._view.name)
-        return Entry(self._clock(msg.at, sent=mine, called=called), head, self._text(text))
+        body = self._text(text) if text else styled(REMOVED, self._palette.faint)
+        return Entry(self._clock(msg.at, sent=mine, called=called), head, body)
 
     def _private(self, event: Told | ToldTo, sender: Text, receiver: Text, *, called: bool) -> Entry:
         head = Text("* " if event.kind == "action" else "").append_text(sender)
@@ -184,6 +197,8 @@ class _Drawing:
                 return self._renamed(event)
             case Topic():
                 return self._topic(event)
+            case Redacted():
+                return self._redacted(event)
             case Members():
                 return self._members(event)
             case User():
@@ -192,6 +207,10 @@ class _Drawing:
                 return self._away(event)
             case Rooms():
                 return _rooms(event)
+            case Bans():
+                return moderation.bans(event)
+            case Mode():
+                return moderation.mode(event, self._palette)
             case Gap():
                 lost = f"{event.after + 1}\u2013{event.before - 1}"
                 return Text(f"… messages {lost} of {room_label(event.room)} are no longer kept …")
@@ -232,6 +251,12 @@ class _Drawing:
             return body.append(f" cleared the topic of {room_label(event.room)}")
         return body.append(f" set the topic of {room_label(event.room)}: {one_line(event.text)}")
 
+    def _redacted(self, event: Redacted) -> Text:
+        # What was printed cannot be taken back: the number tells which one it was.
+        where = f" of {room_label(event.room)}" if event.room != self._view.room else ""
+        body = self._name(event.name).append(f" removed message {event.id}{where}")
+        return body.append(f": {one_line(event.reason)}") if event.reason else body
+
     # People
 
     def _members(self, event: Members) -> Text:
@@ -245,6 +270,9 @@ class _Drawing:
         body.append(f"; silent for {span(event.idle)}" if event.idle >= 1 else "; talking just now")
         if event.away:
             body.append(f"; away: {one_line(event.away)}")
+        body.append(_standing(event))
+        if event.address:
+            body.append(f"; from {one_line(event.address)}")
         return body.append(f"; uses {one_line(event.agent)}") if event.agent else body
 
     def _away(self, event: Away) -> Text:
@@ -261,6 +289,19 @@ class _Drawing:
         body = Text(", ").join(shown)
         more = (len(names) if count is None else count) - min(limit, len(names))
         return body.append(f" and {more} more") if more > 0 else body
+
+
+def _standing(user: User) -> str:
+    """Returns what is told of what somebody may do, where that is not the usual."""
+    account = ", with an account" if user.account else ""
+    if user.role == "member":
+        return "; has an account" if user.account else ""
+    return f"; {role_label(user.role)}{account}"
+
+
+def role_label(role: Role) -> str:
+    """Returns what somebody of that role is."""
+    return "an owner" if role == "owner" else f"a {role}"
 
 
 def separator(text: str, manner: Manner) -> Entry:

@@ -18,7 +18,7 @@ from chatctl.client.display.codes import abilities
 from chatctl.client.display.entry import Entry
 from chatctl.client.display.look import Look, Theme, Timestamp
 from chatctl.client.display.render import Manner, View, day_of, entry, separator
-from chatctl.client.display.shown import ToldTo
+from chatctl.client.display.shown import Numbered, ToldTo
 from chatctl.client.display.themes import palette
 from chatctl.messages import Frame, Msg, Told
 
@@ -35,6 +35,7 @@ class Days:
 
     def turned(self, event: Frame, manner: Manner) -> Entry | None:
         """Returns the line that stands before `event`, if it is of another day than what was shown last."""
+        event = event.msg if isinstance(event, Numbered) else event
         if manner.timestamp == Timestamp.datetime or not isinstance(event, Msg | Told | ToldTo):
             return None
         day = day_of(event.at)

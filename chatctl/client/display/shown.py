@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatctl.messages import Frame, Kind
+from chatctl.messages import Frame, Kind, Msg
 
 
 class ToldTo(Frame, tag="told-to"):
@@ -23,6 +23,18 @@ class Failed(Frame, tag="failed"):
 
 class Heading(Frame, tag="heading"):
     """What follows, or that what was announced so is over."""
+
+    text: str
+
+
+class Numbered(Frame, tag="numbered"):
+    """A message together with its id, for who may want to name it."""
+
+    msg: Msg
+
+
+class Copyable(Frame, tag="copyable"):
+    """A line to be copied from the terminal: nothing stands in front of it, and it is not wrapped here."""
 
     text: str
 

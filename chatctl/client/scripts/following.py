@@ -11,9 +11,20 @@ from chatctl.client.connection import ChatClient
 from chatctl.client.events import CaughtUp, Disconnected, Event
 from chatctl.client.since import Since
 from chatctl.errors import Refused
-from chatctl.messages import MAX_BACKLOG, MAX_PAGE, Error, Gap, Join, Msg, Notice, RoomState, Told
+from chatctl.messages import (
+    MAX_BACKLOG,
+    MAX_PAGE,
+    Error,
+    Gap,
+    Join,
+    Msg,
+    Notice,
+    Redacted,
+    RoomState,
+    Told,
+)
 
-Message = Msg | Gap | Told
+Message = Msg | Gap | Told | Redacted
 
 
 class Start(Struct, frozen=True):
@@ -77,7 +88,7 @@ class Follower:
         return found[0].id - 1 if found else newest
 
     def messages(self) -> Iterator[Message]:
-        """Yields what is said, and what is missing, until the connection is closed.
+        """Yields what is said, what is missing and what is taken away, until the connection is closed.
 
         Each has been handled when the next one is asked for.
 
@@ -95,7 +106,9 @@ class Follower:
                 yield from self._skipped(event)
                 yield event
                 self.reach(event)
-            case Told():
+            case Told(to=None):
+                yield event
+            case Redacted() if event.room in self._places:
                 yield event
             case Gap() if event.room in self._places:
                 yield event

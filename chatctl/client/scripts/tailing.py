@@ -14,7 +14,7 @@ from chatctl.client.scripts.output import Output
 from chatctl.client.scripts.state_file import StateFile
 from chatctl.client.signals import BROKEN_PIPE, Interrupted
 from chatctl.client.since import Since
-from chatctl.messages import MAX_BACKLOG, Gap, Msg
+from chatctl.messages import MAX_BACKLOG, Gap, Msg, Redacted
 
 
 def print_all(
@@ -56,6 +56,8 @@ def handle_all(
             if isinstance(message, Gap):
                 complain(f"messages {message.after + 1} to {message.before - 1} of #{message.room} are lost")
                 continue
+            if isinstance(message, Redacted) or not message.text:
+                continue  # There is nothing any more that a command could act on.
             try:
                 handler.run(message)
             except Interrupted as interruption:

@@ -11,7 +11,7 @@ from chatctl.client.scripts.following import Follower, Message, Start
 from chatctl.client.scripts.output import Output
 from chatctl.client.signals import within
 from chatctl.errors import ConnectionFailed, NotInTime
-from chatctl.messages import MAX_BACKLOG, Gap
+from chatctl.messages import MAX_BACKLOG, Gap, Redacted
 from chatctl.names import fold
 
 
@@ -64,6 +64,8 @@ def wait(
 
 
 def _matches(message: Message, pattern: re.Pattern[str], author: str | None) -> bool:
-    if isinstance(message, Gap) or (author is not None and fold(message.name) != author):
+    if isinstance(message, Gap | Redacted) or not message.text:
+        return False
+    if author is not None and fold(message.name) != author:
         return False
     return pattern.search(message.text) is not None

@@ -5,14 +5,12 @@ from __future__ import annotations
 import copy
 import os
 import re
-import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chatctl.client.private import alone
 from chatctl.client.settings.known import SETTINGS, Value, parse, told
 from chatctl.client.settings.lines import end_of
 from chatctl.client.settings.place import shown
@@ -48,7 +46,7 @@ def put(path: Path, name: str, text: str, profile: str | None) -> None:
     Raises:
         SettingsError: it cannot be that, or the file is not TOML, or cannot be read or written.
     """
-    with _alone(path):
+    with alone(Path(os.path.realpath(path)).parent):
         text_before, before = _read(path)
         value = _checked(name, text, profile, before)
         _change(path, text_before, before, _Change(name, value, profile))
@@ -60,38 +58,12 @@ def take_away(path: Path, name: str, profile: str | None) -> None:
     Raises:
         SettingsError: it is not there, or the file is not TOML, or cannot be read or written.
     """
-    with _alone(path):
+    with alone(Path(os.path.realpath(path)).parent):
         text, before = _read(path)
         change = _Change(name, None, profile)
         if name == PROFILE or change.made(before) == before:
             raise SettingsError(f"{one_line(name)} is not set")
         _change(path, text, before, change)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keeps others from changing the file between reading and writing, where the system can do so."""
-    lock = _lock(Path(os.path.realpath(path)).parent)
-    try:
-        yield
-    finally:
-        if lock is not None:
-            os.close(lock)
-
-
-def _lock(directory: Path) -> int | None:
-    """Returns what keeps a directory locked until it is closed: the file in it is replaced."""
-    if sys.platform == "win32":
-        return None
-    import fcntl
-
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return None  # What is wrong there is told by whatever reads or writes the file.
-    with suppress(OSError):  # Not every file system has locks.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
 
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:

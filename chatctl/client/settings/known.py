@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from chatctl.client.access import DEFAULT_HOST, DEFAULT_PORT, split_address
+from chatctl.address import DEFAULT_HOST, DEFAULT_PORT, is_link, split_address
 from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
-from chatctl.errors import Refused
+from chatctl.errors import ChatError
 from chatctl.text import one_line
+
+T = TypeVar("T")
 
 Value = str | int  # or a bool, which is an int
 
@@ -55,7 +57,13 @@ def _text(value: object) -> str:
 
 
 def _server(value: object) -> str:
-    split_address(address := _text(value), DEFAULT_PORT)
+    address = _text(value)
+    if not is_link(address):
+        split_address(address, DEFAULT_PORT)
+        return address
+    from chatctl.invite import parse_link
+
+    _accepted(parse_link, address)
     return address
 
 
@@ -71,10 +79,10 @@ def _room(value: object) -> str:
     return _accepted(check_room, _text(value))
 
 
-def _accepted(check: Callable[[str], str], value: str) -> str:
+def _accepted(check: Callable[[str], T], value: str) -> T:
     try:
         return check(value)
-    except Refused as refusal:
+    except ChatError as refusal:
         raise ValueError(str(refusal)) from None
 
 
@@ -110,10 +118,11 @@ def _backlog(value: object) -> int:
 _LOOK = Look()
 
 SETTINGS = {
-    "server": Setting(f"{DEFAULT_HOST}:{DEFAULT_PORT}", _server, "Where the server is: HOST or HOST:PORT."),
+    "server": Setting(f"{DEFAULT_HOST}:{DEFAULT_PORT}", _server, "Where the server is, or a link to it."),
     "name": Setting(None, _name, "What you are called; else it is your login name.", "bob"),
     "room": Setting("lobby", _room, "The room to enter."),
     "key": Setting(None, _key, "Lets you in, where the server asks for one.", "secret"),
+    "insecure": Setting(False, _flag, "Do without TLS, to other machines too."),
     "theme": Setting(_LOOK.theme, _one_of(Theme), "The colours: auto, dark, light, mono or high-contrast."),
     "timestamp": Setting(
         None,

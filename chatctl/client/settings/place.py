@@ -7,15 +7,17 @@ import sys
 from pathlib import Path
 
 FILE = "config.toml"
+KNOWN_HOSTS = "known_hosts"
 
 
 def settings_path() -> Path:
     """Returns where this user's settings are, whether or not there is a file."""
     named = os.environ.get("CHATCTL_CONFIG")
-    return Path(named) if named else _directory() / FILE
+    return Path(named) if named else directory() / FILE
 
 
-def _directory() -> Path:
+def directory() -> Path:
+    """Returns where this user's configuration is, but for settings that were put elsewhere."""
     if sys.platform != "linux":
         import platformdirs
 

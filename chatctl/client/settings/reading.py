@@ -151,8 +151,13 @@ def _checked(path: Path, text: str, profile: str | None, *, readable_by_others: 
         profile=chosen,
         found=found | of_each.get(chosen or "", {}),
         profiles=list(profiles),
-        exposed=readable_by_others and any("key" in values for values in (found, *of_each.values())),
+        exposed=readable_by_others and any(map(_has_key, (found, *of_each.values()))),
     )
+
+
+def _has_key(values: dict[str, Found]) -> bool:
+    """Whether somebody who read this could come in: by a key, or by a link that has one."""
+    return "key" in values or ("server" in values and "#" in str(values["server"].value))
 
 
 Complain = Callable[[Sequence[str], str], SettingsError]

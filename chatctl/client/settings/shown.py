@@ -25,13 +25,20 @@ class Row(NamedTuple):
 
 
 def rows(settings: Settings | None) -> list[Row]:
-    """Returns all settings; the key's value is not told."""
+    """Returns all settings; no key is told."""
     return [_row(name, settings) for name in SETTINGS]
 
 
 def _row(name: str, settings: Settings | None) -> Row:
     value, source = _value(name, settings)
-    return Row(name, MASK if name == "key" and value else value, source)
+    return Row(name, _masked(name, value), source)
+
+
+def _masked(name: str, value: Value | None) -> Value | None:
+    if name == "key" and value:
+        return MASK
+    link, mark, _ = str(value).partition("#")
+    return f"{link}#{MASK}" if name == "server" and mark else value
 
 
 def _value(name: str, settings: Settings | None) -> tuple[Value | None, str]:

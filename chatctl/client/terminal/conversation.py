@@ -17,32 +17,41 @@ from chatctl.client.connection import ChatClient
 from chatctl.client.display.look import Look
 from chatctl.client.display.markup import mentions
 from chatctl.client.display.render import View, room_label
-from chatctl.client.display.shown import Failed, SinceYouLeft, ToldTo
+from chatctl.client.display.shown import Failed, Numbered, SinceYouLeft, ToldTo
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
+from chatctl.client.terminal.administering import asking_for_an_invitation, invited, mode
 from chatctl.client.terminal.inquiries import Inquiries
 from chatctl.client.terminal.places import Places
 from chatctl.client.terminal.remembered import Ignored, LastSeen, Spot
+from chatctl.client.terminal.standing import Standing
 from chatctl.commands import UsageError
 from chatctl.messages import (
+    Account,
     Ack,
+    AskBans,
     Away,
     Error,
     Found,
     Frame,
     History,
+    Invited,
     Join,
     ListRooms,
     Members,
+    Moderate,
     Msg,
     Notice,
     Part,
     Presence,
+    Redact,
+    Redacted,
     Rename,
     Renamed,
     Rooms,
     RoomState,
     ServerFrame,
     SetAway,
+    SetMode,
     SetTopic,
     Tell,
     Told,
@@ -69,6 +78,7 @@ class Conversation:
         name: what one is called; the client itself may have read on, and know a newer one.
         places: the rooms one is in.
         look: how the chat looks and sounds now.
+        standing: what one is on the server.
         connected: there is a line to the server.
         away: what those are told who write privately; empty if one is here.
     """
@@ -79,6 +89,7 @@ class Conversation:
         self.client = client
         self.name = client.welcome.name
         self.places = Places(room)
+        self.standing = Standing(client.welcome)
         self.look = look
         self.connected = True
         self.away = ""
@@ -120,6 +131,12 @@ class Conversation:
                 self._pass_over(event)
             case Msg():
                 yield from self._said(event)
+            case Told(to=str(to)):
+                yield ToldTo(event.at, to, event.text, event.kind)
+            case Account():
+                yield from self._became(event)
+            case Invited():
+                yield from invited(event, self.client.address)
             case Ack():
                 yield from self._acked(event)
             case Error(nonce=str(nonce)) if nonce in self.client.unacked:
@@ -129,7 +146,7 @@ class Conversation:
             case Presence():
                 yield from self._came_and_went(event)
             case History() | Found() if self._inquiries.answers(event):
-                yield from self._inquiries.shown(event, lambda msg: msg.name not in self._ignored)
+                yield from self._inquiries.shown(event, self._looked_up)
             case Renamed() if event.name in self._ignored:
                 self._ignored.follow(event.name, event.to)
                 self.places.rename(event)
@@ -150,6 +167,7 @@ class Conversation:
                 self.connected = False
             case Reconnected():
                 self.connected = self._returning = True
+                self.standing.renew(event.welcome)
                 self._absent = set(self.places)
                 if self.away:
                     self.client.send(SetAway(self.away))
@@ -172,12 +190,14 @@ class Conversation:
         yield msg
 
     def _note(self, msg: Msg) -> None:
-        self.places.note(msg.room, msg.id, mine=self._is_me(msg.name), called=self.weight(msg) == "called")
+        quiet = self._is_me(msg.name) or not msg.text
+        self.places.note(msg.room, msg.id, mine=quiet, called=self.weight(msg) == "called")
         self._note_spot(msg)
 
     def _note_spot(self, msg: Msg) -> None:
         if msg.room in self.places:  # A server can send any room.
             self._last_seen.note(msg.room, Spot(msg.id, msg.at))
+            self.places.hear(msg)
 
     def _pass_over(self, event: Msg | Told) -> None:
         """Notes what is not shown."""
@@ -189,12 +209,18 @@ class Conversation:
         """Returns whether what is shown was said just now by somebody else, and whether it calls one."""
         if isinstance(frame, Told):
             return "called"
-        if not isinstance(frame, Msg) or self._is_me(frame.name):
+        if not isinstance(frame, Msg) or self._is_me(frame.name) or not frame.text:
             return ""
         place = self.places.get(frame.room)
         if place is None or frame.id <= place.replayed:
             return ""
         return "called" if mentions(frame.text, self.name) else "said"
+
+    def _looked_up(self, msg: Msg) -> Frame | None:
+        """Returns how a message is shown that was looked for: with its id, for who may take it away."""
+        if msg.name in self._ignored:
+            return None
+        return Numbered(msg) if self.standing.may_redact else msg
 
     def _is_me(self, name: str) -> bool:
         return name == self.name or fold(name) == fold(self.name)
@@ -252,6 +278,8 @@ class Conversation:
                 self._rename(event)
             case Topic() if place := self.places.get(event.room):
                 place.topic = event.text
+            case Redacted():
+                self.places.redact(event)
             case Members(room=str(room)) if place := self.places.get(room):
                 place.members.clear()
                 self.places.know(place, event.names)
@@ -259,6 +287,13 @@ class Conversation:
                 self._listed = [line.room for line in event.rooms]
             case Away() if event.name == self.name:
                 self.away = event.text
+
+    def _became(self, event: Account) -> Iterator[Frame]:
+        """Takes in who one is from now on."""
+        if event.name != self.name:
+            self._rename(Renamed(self.name, event.name))
+        if news := self.standing.learn(event):
+            yield Notice(news)
 
     def _rename(self, event: Renamed) -> None:
         self.places.rename(event)
@@ -308,7 +343,7 @@ class Conversation:
         """Does what is answered here."""
         match action:
             case commands.Help():
-                yield Notice(commands.help_text())
+                yield Notice(commands.help_text(self.standing.role))
             case commands.Topic(""):
                 yield Notice(self._shown_topic())
             case commands.Focus(room):
@@ -348,6 +383,38 @@ class Conversation:
                 self.client.send(self._inquiries.history(self.here(), since))
             case commands.Search(text):
                 self.client.send(self._inquiries.search(text))
+            case _:
+                self._administer(action)
+
+    def _administer(self, action: commands.Action) -> None:
+        """Sends what is about who may do what."""
+        match action:
+            case commands.Invite(seconds):
+                self.client.send(asking_for_an_invitation(self.here(), seconds))
+            case commands.Moderate(what, whom, seconds, reason):
+                room = self.here() if what in ("allow", "disallow") else None
+                self.client.send(Moderate(what, whom, room, seconds, reason))
+            case commands.Banned():
+                self.client.send(AskBans())
+            case commands.Redact(what, reason):
+                self.client.send(Redact(self.here(), self._find(what), reason))
+            case commands.TopicLock(value):
+                self.client.send(SetMode(self.here(), topic_locked=value == "on" if value else None))
+            case commands.Mode(choice):
+                self.client.send(mode(self.here(), choice))
+
+    def _find(self, what: str) -> int:
+        """Returns the id of a message that is meant by that, or by who said it last in this room.
+
+        Raises:
+            UsageError: nothing is known of them.
+        """
+        number = what.removeprefix("#")
+        if number.isascii() and number.isdecimal() and len(number) < 16:
+            return int(number)
+        if id_ := self.places.last_of(what):
+            return id_
+        raise UsageError(f"{one_line(what)} has said nothing in {room_label(self.here())} that you saw")
 
     def here(self) -> str:
         """Returns the room one talks in.

@@ -59,17 +59,17 @@ class Inquiries:
         """Returns whether `answer` is to one of these."""
         return answer.re in self._asked
 
-    def shown(self, answer: History | Found, wanted: Callable[[Msg], bool]) -> Iterator[Frame]:
+    def shown(self, answer: History | Found, draw: Callable[[Msg], Frame | None]) -> Iterator[Frame]:
         """Yields what was looked for, the oldest first.
 
         Args:
             answer: to one of these.
-            wanted: returns whether a message is to be shown.
+            draw: returns how a message is to be shown, if at all.
         """
         assert answer.re is not None, "that is how it was found"
         where = self._asked.pop(answer.re)
         oldest_first = answer.messages if isinstance(answer, History) else answer.messages[::-1]
-        messages = [message for message in oldest_first if wanted(message)]
+        messages = [shown for message in oldest_first if (shown := draw(message))]
         if not messages:
             yield Notice(f"there are no messages {where}")
             return

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.clipboard import InMemoryClipboard
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.styles import BaseStyle, DynamicStyle, Style
 
@@ -25,6 +27,7 @@ from chatctl.client.display.themes import palette, prompt_styles
 from chatctl.client.events import Disconnected, Event
 from chatctl.client.terminal import keys, prompt
 from chatctl.client.terminal.alerts import Alerts
+from chatctl.client.terminal.asking import CANCELLED, Question
 from chatctl.client.terminal.canvas import Canvas
 from chatctl.client.terminal.conversation import Conversation, exported
 from chatctl.client.terminal.typed import Typed
@@ -54,6 +57,7 @@ class Interactive:
         self._patience = prompt.Patience()
         self._settled: set[str] = set()  # nonces of `unacked` whose answer was shown
         self._warned = False  # the next Ctrl-C on the empty line leaves
+        self._question: Question | None = None  # what is typed is a password
         self._canvas = Canvas(lambda: conversation.look)
         self._alerts = Alerts(self._canvas.abilities)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,6 +67,7 @@ class Interactive:
             history=typed,
             style=DynamicStyle(self._style),
             key_bindings=keys.bindings(self),
+            is_password=Condition(lambda: self.is_asking),
             multiline=True,
             prompt_continuation=keys.continuation,
             erase_when_done=True,
@@ -197,7 +202,7 @@ class Interactive:
 
     async def _give_up(self, typing: asyncio.Task[int]) -> None:
         """Ends the prompt, since there is no connection any more, and says what was in vain."""
-        unsent = self.buffer.text
+        unsent = "" if self.is_asking else self.buffer.text
         if self._session.app.is_running:
             self.finish(1)
         else:
@@ -220,6 +225,8 @@ class Interactive:
         self._show([Notice(text)])
 
     def _prompt(self) -> FormattedText:
+        if self._question:
+            return FormattedText([("class:prompt", self._question.prompt)])
         columns = self._canvas.columns
         waiting = self._waiting()
         late = self._patience.worn_out(waiting, time.monotonic())
@@ -248,6 +255,9 @@ class Interactive:
 
     def _enter(self, buffer: Buffer) -> bool:
         """Acts on what was typed; returns whether it stays there, to be mended."""
+        if self._question:
+            self._answer(self._question)
+            return False
         text = buffer.text
         if not text and not self._conversation.connected:
             self._next_try = 0.0
@@ -267,6 +277,8 @@ class Interactive:
                 self.finish(0)
             case commands.Clear():
                 self._session.app.renderer.clear()
+            case commands.Register() | commands.Login():
+                self._ask(Question(action, self._conversation.name))
             case commands.Export(path):
                 task = asyncio.create_task(self._export(self._conversation.here(), Path(path)))
                 self._tasks.add(task)
@@ -287,6 +299,39 @@ class Interactive:
         else:
             self.notice(exported(count, room, path))
 
+    # Asking for a password
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a password is being typed."""
+        return self._question is not None
+
+    def _ask(self, question: Question | None) -> None:
+        """Has a password typed, or what is said again; nothing of what was typed before is left."""
+        self.buffer.reset()  # with all that could be undone
+        self._session.clipboard = InMemoryClipboard()
+        self._question = question
+
+    def _answer(self, question: Question) -> None:
+        password = self.buffer.text.rstrip("\n")
+        self._ask(question)
+        try:
+            frame = question.answer(password)
+            if frame is None:
+                return
+            self._ask(None)
+            self._client.send(frame)
+        except (UsageError, Refused) as error:
+            self._ask(None)
+            self._show([Error(code=error.code, text=str(error))])
+        except ConnectionFailed:
+            self._ask(None)  # Whoever reads finds that out.
+
+    def cancel(self) -> None:
+        """Escape, while a password is being typed: it is not wanted any more."""
+        self._ask(None)
+        self.notice(CANCELLED)
+
     def focus(self, number: int) -> None:
         """Talks in the room with this number, if there is one."""
         if self._conversation.places.numbered(number):
@@ -294,7 +339,9 @@ class Interactive:
 
     def interrupt(self) -> None:
         """Ctrl-C: clears the line; on the empty line, twice leaves."""
-        if self.buffer.text:
+        if self.is_asking:
+            self.cancel()
+        elif self.buffer.text:
             self.buffer.reset()
         elif self._warned:
             self.finish(0)
@@ -307,9 +354,12 @@ class Interactive:
 
     def complete(self) -> None:
         """Tab: completes the last word as far as that is sure, else shows what it may become."""
+        if self.is_asking:
+            return
         conversation = self._conversation
         line = self.buffer.document.text_before_cursor
-        found = commands.complete(line, conversation.names, conversation.rooms, _emoji)
+        role = conversation.standing.role
+        found = commands.complete(line, conversation.names, conversation.rooms, _emoji, role)
         typed = len(line) - found.start
         if len(found.choices) > 1 and len(found.common) <= typed:
             self.notice("  ".join(found.choices))

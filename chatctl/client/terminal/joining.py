@@ -9,8 +9,9 @@ from chatctl.client.access import Access
 from chatctl.client.connection import ChatClient
 from chatctl.client.display.look import Look
 from chatctl.client.display.screen import is_terminal, settle
-from chatctl.client.terminal import remembered
+from chatctl.client.private import state_directory
 from chatctl.client.terminal.conversation import Conversation
+from chatctl.client.terminal.entering import enter
 from chatctl.client.terminal.remembered import Ignored, LastSeen
 from chatctl.messages import DEFAULT_BACKLOG
 from chatctl.names import check_room
@@ -46,9 +47,7 @@ def run(
     room = check_room(room)
     look = settle(look or Look(), terminal=is_terminal(sys.stdout))
     try:
-        with ChatClient.connect(
-            to.host, to.port, to.name, {room: None}, backlog=backlog, reconnect=reconnect, key=to.key
-        ) as client:
+        with enter(to, room, backlog=backlog, reconnect=reconnect) as client:
             return _converse(client, to, room, look, plain=plain)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -57,7 +56,7 @@ def run(
 def _converse(client: ChatClient, to: Access, room: str, look: Look, *, plain: bool) -> int:
     typed = is_terminal(sys.stdin)
     # What a program reads is all that was said, and nobody has seen it.
-    kept = remembered.directory() if typed else None
+    kept = state_directory() if typed else None
     last_seen = LastSeen(kept and kept / "seen.json", f"{to.host}:{to.port}")
     plain = plain or os.environ.get("TERM") == "dumb"  # which has no cursor that could be moved
     conversation = Conversation(client, room, Ignored(kept and kept / "ignored"), last_seen, look)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import has_focus
+from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 
@@ -15,6 +15,13 @@ class Keyed(Protocol):
     """What the keys act on."""
 
     buffer: Buffer
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a password is being typed."""
+
+    def cancel(self) -> None:
+        """Escape, while a password is being typed."""
 
     def interrupt(self) -> None:
         """Ctrl-C."""
@@ -32,6 +39,11 @@ def bindings(keyed: Keyed) -> KeyBindings:
     typing = has_focus(DEFAULT_BUFFER)
     keys.add("c-c", filter=typing)(lambda _event: keyed.interrupt())
     keys.add("<sigint>")(lambda _event: keyed.interrupt())
+    asking = typing & Condition(lambda: keyed.is_asking)
+    # At once, though it may begin what Alt and a letter send: nobody types words there.
+    keys.add("escape", filter=asking, eager=True)(lambda _event: keyed.cancel())
+    for key in ("up", "down", "c-p", "c-n", "c-r", "c-s"):
+        keys.add(key, filter=asking)(lambda _event: None)  # What was typed before is not asked for.
     keys.add("tab", filter=typing)(lambda _event: keyed.complete())
     keys.add("enter", filter=typing)(lambda _event: keyed.buffer.validate_and_handle())
     keys.add("escape", "enter", filter=typing)(lambda _event: keyed.buffer.insert_text("\n"))

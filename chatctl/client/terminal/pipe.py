@@ -19,7 +19,9 @@ from chatctl.client.display.screen import choose_paint, is_terminal
 from chatctl.client.display.shown import Failed
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
 from chatctl.client.lines import read_lines
+from chatctl.client.terminal.asking import Question
 from chatctl.client.terminal.conversation import Conversation, exported
+from chatctl.client.terminal.hidden import HiddenInput
 from chatctl.commands import UsageError
 from chatctl.errors import ChatError, ConnectionFailed, DataError, Refused
 from chatctl.messages import Ack, Error, Frame, Notice
@@ -48,6 +50,7 @@ class Pipe:
         self._paint = choose_paint(lambda: conversation.look, plain=plain)
         self._lock = threading.Lock()  # guards the conversation and standard output
         self._refused = False
+        self._hidden = HiddenInput()
         self._unwritable: OSError | None = None
 
     def run(self) -> int:
@@ -71,6 +74,7 @@ class Pipe:
                 complain(line)
             raise
         finally:
+            self._hidden.restore()
             self._save(now=True)
         if self._unwritable and not isinstance(self._unwritable, BrokenPipeError):
             raise ChatError(f"cannot write: {self._unwritable.strerror}")
@@ -145,6 +149,8 @@ class Pipe:
                 return False
             case commands.Export(path):
                 self._export(Path(path))
+            case commands.Register() | commands.Login():
+                self._ask(Question(action, self._conversation.name))
             case commands.Clear() | None:
                 pass
             case _:
@@ -152,6 +158,13 @@ class Pipe:
                     for shown in self._conversation.perform(action):
                         self._show(shown)
         return True
+
+    def _ask(self, question: Question) -> None:
+        """Has a password typed, and sends what it is for."""
+        frame = None
+        while frame is None:
+            frame = question.answer(self._hidden.ask(question.prompt))
+        self._client.send(frame)
 
     def _export(self, path: Path) -> None:
         from chatctl.client.terminal.exporting import export_room

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, field
 
-from chatctl.messages import Presence, Renamed, RoomState
+from chatctl.messages import Msg, Presence, Redacted, Renamed, RoomState
+from chatctl.names import fold
 
 MAX_PLACES = 200
 MAX_MEMBERS = 10_000  # of all rooms, that are known by name
+MAX_SAID = 500  # messages of a room that are known by who said them
 
 
 class Place(Struct):
@@ -25,6 +27,7 @@ class Place(Struct):
         replayed: up to this id it was said before one came in.
         unread: messages that came while one talked elsewhere.
         called: those of them that name one.
+        said: ids of the last messages, each with who said it; but for those that were redacted.
     """
 
     room: str
@@ -33,6 +36,7 @@ class Place(Struct):
     replayed: int = 0
     unread: int = 0
     called: int = 0
+    said: dict[int, str] = field(default_factory=dict)
 
 
 class Places:
@@ -83,6 +87,7 @@ class Places:
         elif state.last < place.replayed:
             # The server kept nothing when it was restarted, and numbers anew.
             place.replayed = 0
+            place.said.clear()
         place.topic = state.topic
         place.members.clear()
         self.know(place, state.members)
@@ -132,6 +137,27 @@ class Places:
         if room != self.focus and not mine and number > place.replayed:
             place.unread += 1
             place.called += called
+
+    def hear(self, msg: Msg) -> None:
+        """Notes who said something in one of these rooms."""
+        place = self._places.get(msg.room)
+        if place is None or not msg.text:
+            return
+        place.said[msg.id] = fold(msg.name)
+        if len(place.said) > MAX_SAID:
+            del place.said[next(iter(place.said))]
+
+    def redact(self, event: Redacted) -> None:
+        """Notes that a message says nothing any more."""
+        if place := self._places.get(event.room):
+            place.said.pop(event.id, None)
+
+    def last_of(self, name: str) -> int | None:
+        """Returns the id of what somebody said last in the room one talks in, as far as it is known."""
+        place = self._places.get(self.focus)
+        author = fold(name)
+        said = reversed(place.said.items()) if place else ()
+        return next((id_ for id_, who in said if who == author), None)
 
     @property
     def members(self) -> set[str]:

@@ -6,60 +6,20 @@ begins anew, where it cannot be written it says so.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from chatctl.client.private import read, write
 from chatctl.errors import DataError
 from chatctl.names import fold
-from chatctl.text import one_line
 
 MAX_SERVERS = 100  # of which is known where one was
 MAX_ROOMS = 500  # of each of them
 SAVE_SECONDS = 3.0  # between two times at which it is written where one is
-
-
-def directory() -> Path:
-    """Returns where all of it is."""
-    if sys.platform != "linux":
-        import platformdirs
-
-        return Path(platformdirs.user_state_dir("chatctl", appauthor=False))
-    # What platformdirs would say, whose import takes several milliseconds of each start.
-    named = os.environ.get("XDG_STATE_HOME", "").strip()
-    return Path(named if named.startswith("/") else "~/.local/state").expanduser() / "chatctl"
-
-
-def write(path: Path, data: bytes) -> None:
-    """Puts a file, which only its owner can read, in the place of another one.
-
-    Raises:
-        DataError: in one line, why not.
-    """
-    part = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part.touch(0o600)
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise DataError(f"cannot write {one_line(str(path))}: {error.strerror}") from None
-
-
-def read(path: Path) -> bytes:
-    """Returns what is in a file; nothing if that cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
 
 
 class Spot(Struct, array_like=True, frozen=True):

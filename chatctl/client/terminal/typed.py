@@ -7,7 +7,8 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory
 
-from chatctl.client.terminal import remembered
+from chatctl.client.private import read, write
+from chatctl.commands import is_secret
 from chatctl.errors import DataError
 from chatctl.text import one_line
 
@@ -41,12 +42,17 @@ class Typed(FileHistory):
 
     def _prepare(self) -> None:
         """Makes the file, or cuts it where it has become long."""
-        data = remembered.read(self._path)
+        data = read(self._path)
         if len(data) > 2 * MAX_KEPT:
             # Entries are parted by a line that begins with "#".
-            remembered.write(self._path, data[data.find(b"\n#", len(data) - MAX_KEPT) + 1 :])
+            write(self._path, data[data.find(b"\n#", len(data) - MAX_KEPT) + 1 :])
         elif not self._path.exists():
-            remembered.write(self._path, b"")
+            write(self._path, b"")
+
+    def append_string(self, string: str) -> None:
+        """Adds what was typed, for this run and the next ones, unless a password may be in it."""
+        if not is_secret(string):
+            super().append_string(string)
 
     def store_string(self, string: str) -> None:
         """Adds what was typed to the file."""

@@ -1,0 +1,46 @@
+"""Where a server is, as people write it. Quick to import: every command asks for it."""
+
+from __future__ import annotations
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 12345
+SCHEME = "chat://"
+
+
+def split_address(address: str, port: int) -> tuple[str, int]:
+    """Returns host and port of ``HOST``, ``HOST:PORT``, ``IPV6``, ``[IPV6]`` or ``[IPV6]:PORT``.
+
+    Args:
+        address: as a person gave it.
+        port: where it names none.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    import re
+
+    from chatctl.text import one_line
+
+    if address.count(":") > 1 and not set("[/#") & set(address):
+        return address, port
+    found = re.fullmatch(r"(?:\[(.+)\]|([^\[\]:/@]+))(?::(\d{1,5}))?", address, re.ASCII)
+    if not found or (found[3] and not 1 <= int(found[3]) <= 65535):
+        # It may be a link that lost something, and what follows the # is a secret.
+        shown = one_line(address.partition("#")[0])
+        raise ValueError(f"{shown} is not HOST or HOST:PORT, with a port from 1 to 65535")
+    return found[1] or found[2], int(found[3] or port)
+
+
+def is_link(address: str) -> bool:
+    """Whether this is a link, see `chatctl.invite`, and no address."""
+    return address.startswith(SCHEME)
+
+
+def join_address(host: str, port: int) -> str:
+    """Returns ``HOST:PORT``, or ``[IPV6]:PORT``."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a numeric address is of the machine itself."""
+    return address.startswith(("127.", "::ffff:127.")) or address == "::1"

@@ -1,0 +1,50 @@
+"""Asks for what nobody else may read: without an echo on a terminal, or from the first line of a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from chatctl.errors import ChatError
+from chatctl.text import one_line
+
+STDIN = 0
+MAX_SECRET = 4_096  # bytes
+
+ASK = "-"  # in place of a secret: it is to be asked for
+
+
+def read_secret(what: str) -> str:
+    """Returns a secret, from standard input: of a pipe its next line, and nothing behind that is read.
+
+    Args:
+        what: it is, for people, as "key".
+
+    Raises:
+        ChatError: there is none.
+    """
+    typed = sys.stdin is not None and sys.stdin.isatty()
+    secret = ask(what) if typed else _first_line()
+    if not secret:
+        raise ChatError(f"no {what} was typed" if typed else f"there is no {what} on standard input")
+    return secret
+
+
+def ask(what: str) -> str:
+    """Asks the one who sits at the terminal, without an echo; returns nothing if that is the answer."""
+    import getpass
+
+    try:
+        return getpass.getpass(f"{what[:1].upper()}{one_line(what[1:])}: ")
+    except EOFError:
+        return ""
+
+
+def _first_line() -> str:
+    line = bytearray()
+    try:
+        while len(line) < MAX_SECRET and (byte := os.read(STDIN, 1)) not in (b"", b"\n"):
+            line += byte
+    except OSError as error:
+        raise ChatError(f"cannot read standard input: {error.strerror}") from None
+    return line.decode(errors="surrogateescape").removesuffix("\r")

@@ -1,0 +1,77 @@
+"""By which addresses a server on this machine is reached, and what to type to come in there."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+import socket
+from contextlib import suppress
+
+from chatctl.invite import Invitation, format_link
+from chatctl.messages import LOBBY
+
+# Addresses for documentation (RFC 5737, RFC 3849), which nobody has: a route to them is one to anywhere.
+_ANYWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+_PORT = 9  # discard
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
+
+
+def join_lines(host: str, port: int, pin: str, room: str = LOBBY, key: str = "") -> list[str]:
+    """Returns what to type to come in, once for each address by which the server is reached.
+
+    Args:
+        host: where the server listens, or a name of it.
+        port: its port.
+        pin: of its certificate, as `tls.pin_of` returns it; empty if it has none, or one that others know.
+        room: the room to enter.
+        key: what lets one in; empty if none is needed.
+    """
+    return [join_line(link) for link in links(host, port, pin, room, key)]
+
+
+def join_line(link: str) -> str:
+    """Returns what to type to come in by a link."""
+    return f"chatctl join {shlex.quote(link)}"
+
+
+def links(host: str, port: int, pin: str, room: str = LOBBY, key: str = "") -> list[str]:
+    """Returns the links in `join_lines`, the likeliest first."""
+    return [format_link(Invitation(address, port, room, pin, key)) for address in addresses(host)]
+
+
+def addresses(host: str) -> list[str]:
+    """Returns the addresses by which a server that listens on `host` is reached, the likeliest first.
+
+    That is `host` itself, unless it means all addresses of this machine: then those it would be seen by in
+    the net, and its name at last. Sends nothing.
+    """
+    families = _families(host)
+    if not families:
+        return [host]
+    found = [address for family in families if (address := _seen_by(family))]
+    name = socket.gethostname()
+    if _HOST_NAME.fullmatch(name):
+        found.append(name)
+    return found or ["localhost"]
+
+
+def _families(host: str) -> list[socket.AddressFamily]:
+    """Returns of which kind the addresses are that `host` means; none if it means but one."""
+    try:
+        address = ipaddress.ip_address(host or "::")
+    except ValueError:
+        return []
+    if not address.is_unspecified:
+        return []
+    ipv6 = [] if address.version == 4 else [socket.AF_INET6]
+    return [socket.AF_INET, *ipv6] if not ipv6 or socket.has_dualstack_ipv6() else ipv6
+
+
+def _seen_by(family: socket.AddressFamily) -> str | None:
+    """Returns the address from which this machine would send to anywhere; None without a route."""
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((_ANYWHERE[family], _PORT))  # which of UDP sends nothing
+        address: str = probe.getsockname()[0]
+        return None if ipaddress.ip_address(address.partition("%")[0]).is_loopback else address
+    return None

@@ -1,0 +1,115 @@
+"""A session of the real server that is given some bytes, and nothing behind them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from functools import cache
+from typing import Any
+
+from chatctl.access.opened import AccessBook
+from chatctl.history.memory import MemoryLog
+from chatctl.server.admission import Admission
+from chatctl.server.config import Config
+from chatctl.server.doorstep import Doorstep
+from chatctl.server.encryption import Encryption
+from chatctl.server.entrance import Entrance
+from chatctl.server.hub import Hub
+from chatctl.server.outbox import Drainer
+from chatctl.server.people import People
+from chatctl.server.refusals import Refusals
+from chatctl.server.resumption import Resumption
+from chatctl.server.session import Session, Shared
+from chatctl.server.tls_mode import TlsMode
+
+ADDRESS = "192.0.2.1"
+LARGEST = 64 * 1024  # bytes: what a socket takes before anybody reads
+
+
+class Complaints(logging.Handler):
+    """Raises where the server would only log that it made a mistake."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1]:
+            raise record.exc_info[1]
+
+
+@cache
+def _drainer() -> Drainer:
+    """Returns the thread that sends what sockets do not take at once; one does for all sessions."""
+    drainer = Drainer()
+    drainer.start()
+    log = logging.getLogger("chatctl")
+    log.addHandler(Complaints(logging.ERROR))
+    log.propagate = False
+    return drainer
+
+
+def _shared(tls: TlsMode) -> Shared:
+    log = MemoryLog()
+    config = Config(rate=0, tls=tls, insecure=tls is TlsMode.off)
+    book = AccessBook(None)
+    people = People(book.accounts)
+    admission = Admission(0, 0)
+    resumption: Resumption[Session] = Resumption()
+    return Shared(
+        config=config,
+        log=log,
+        book=book,
+        hub=Hub(log, people, book.mail),
+        entrance=Entrance(config, book, people, admission, resumption),
+        resumption=resumption,
+        admission=admission,
+        encryption=_encryption(config),
+        doorstep=Doorstep(),
+        refusals=Refusals(),
+        drainer=_drainer(),
+        stopping=threading.Event(),
+        forget=lambda _: None,
+        sessions=list,
+    )
+
+
+@cache
+def _encryption(config: Config) -> Encryption:
+    """Returns the TLS of a server; to make a certificate takes a while."""
+    encryption = Encryption(config)
+    encryption.start(ADDRESS)
+    return encryption
+
+
+def serve(data: bytes, tls: TlsMode = TlsMode.off, *, closed: bool = False) -> bytes:
+    """Returns what a fresh server answers to `data`, up to the end of the connection.
+
+    The client is there until the server has closed. A `closed` server wants a key that nobody has.
+    """
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * LARGEST)
+        ours.sendall(data[:LARGEST])
+        ours.shutdown(socket.SHUT_WR)
+        reading = threading.Thread(target=_read_all, args=(ours, received := bytearray()))
+        reading.start()
+        shared = _shared(tls)
+        shared.entrance.closed = closed
+        shared.admission.admit(ADDRESS)
+        try:
+            Session(shared, theirs, ADDRESS).run()
+        finally:
+            reading.join()
+            shared.book.close()
+    return bytes(received)
+
+
+def frames_in(received: bytes) -> list[dict[str, Any]]:
+    """Returns the frames that a server sent, all of them whole."""
+    *lines, rest = received.decode().split("\n")
+    assert not rest
+    return [json.loads(line) for line in lines]
+
+
+def _read_all(sock: socket.socket, into: bytearray) -> None:
+    while data := sock.recv(LARGEST):
+        into += data

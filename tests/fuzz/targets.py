@@ -1,0 +1,191 @@
+"""What must hold for any bytes that come before a login: each target takes some, and raises if not."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+from msgspec import structs
+
+from chatctl import framing, names
+from chatctl.errors import ChatError, Refused
+from chatctl.framing import Fault, FrameReader, Language
+from chatctl.invite import MAX_KEY, format_link, parse_link
+from chatctl.messages import MAX_CLIENT_FRAME, MAX_DEPTH, MAX_SERVER_FRAME, ClientFrame, ServerFrame
+from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
+from chatctl.server.dialects.alert import ALERT
+from chatctl.server.first_bytes import Kind, kind_of
+from chatctl.server.tls_mode import TlsMode
+from chatctl.text import one_line
+from tests.fuzz.session import frames_in, serve
+
+SMALL_LIMIT = 200  # bytes: short inputs find it too
+
+RECORDS = b"\x14\x15\x16\x17"  # of TLS: a change of cipher, an alert, a handshake, data
+FAULTS = {"too-long", "bad-frame", "unknown-type", "unsupported-version"}
+
+_CLIENT: Language[ClientFrame] = Language(ClientFrame)
+_SERVER: Language[ServerFrame] = Language(ServerFrame)
+
+
+def client_frames(data: bytes) -> None:
+    """What a client sends is frames and faults, the same in all pieces."""
+    for limit in (MAX_CLIENT_FRAME, SMALL_LIMIT):
+        _read(_CLIENT, limit, data)
+
+
+def server_frames(data: bytes) -> None:
+    """What a server sends is frames and faults, the same in all pieces."""
+    for limit in (MAX_SERVER_FRAME, SMALL_LIMIT):
+        _read(_SERVER, limit, data)
+
+
+def _read(language: Language[Any], limit: int, data: bytes) -> None:
+    reader = FrameReader(language, limit)
+    whole = reader.feed(data)
+    assert reader.stopped is any(isinstance(got, Fault) and got.fatal for got in whole)
+    lines = [line for line in data.split(b"\n")[:-1] if line and not line.isspace()]
+    if reader.stopped:
+        assert all(not (isinstance(got, Fault) and got.fatal) for got in whole[:-1])
+        assert reader.feed(b'{"t":"ping"}\n') == []
+    else:
+        assert len(whole) == len(lines)
+    for got, line in zip(whole, lines, strict=False):
+        _check_one(language, got, line, limit)
+    for cut in (_anywhere, _byte_by_byte):
+        assert _in_pieces(FrameReader(language, limit), cut(data), limit) == whole
+
+
+def _check_one(language: Language[Any], got: Any, line: bytes, limit: int) -> None:
+    """What is taken for a frame is JSON, neither too long nor too deep, and can be sent as it came."""
+    if isinstance(got, Fault):
+        assert got.code in FAULTS
+        assert one_line(got.text) == got.text
+        return
+    assert len(line) < limit
+    assert _nesting(json.loads(line.decode(), parse_int=float)) <= MAX_DEPTH
+    with suppress(UnicodeEncodeError):  # Lone surrogates can be read, so that they can be answered.
+        assert _endless(got) or language.decode(framing.encode(got)) == got
+
+
+def _endless(got: Any) -> bool:
+    """Returns whether a frame has a number like 1e999, which is read as infinity and cannot be written."""
+    return math.inf in (getattr(got, "retry", None), getattr(getattr(got, "limits", None), "rate", None))
+
+
+def _nesting(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(_nesting, inner), default=0)
+
+
+def _in_pieces(reader: FrameReader[Any], pieces: Iterator[bytes], limit: int) -> list[Any]:
+    """Returns what the pieces mean; of what is no frame yet, no more is kept than a frame may have."""
+    got = []
+    for piece in pieces:
+        got += reader.feed(piece)
+        assert len(reader._tail) < limit
+    return got
+
+
+def _anywhere(data: bytes) -> Iterator[bytes]:
+    """Cuts `data` at places that it says itself, so that a finding can be tried again."""
+    random = Random(zlib.crc32(data))
+    start = 0
+    while start < len(data):
+        end = start + random.randint(1, random.choice((3, 20, 500)))
+        yield data[start:end]
+        start = end
+
+
+def _byte_by_byte(data: bytes) -> Iterator[bytes]:
+    return (data[place : place + 1] for place in range(len(data)))
+
+
+def links(data: bytes) -> None:
+    """A link is taken, and means the same when it is written; or refused in a line without its key."""
+    link = data.decode(errors="surrogateescape")
+    try:
+        invitation = parse_link(link)
+    except ChatError as error:
+        assert one_line(str(error)) == str(error)
+        front, _, key = link.partition("#")
+        assert len(key) < 16 or key in front or key not in str(error)
+        return
+    assert 1 <= invitation.port <= 65_535
+    assert invitation.host.isprintable() and invitation.host
+    assert len(invitation.key.encode()) <= MAX_KEY
+    assert check_room(invitation.room) == invitation.room
+    assert parse_link(format_link(invitation)) == invitation
+    assert repr(invitation) == repr(structs.replace(invitation, key=""))
+
+
+def people_and_rooms(data: bytes) -> None:
+    """A name or a room is taken or refused; one that is taken is short, can be sent, and stays what it is."""
+    value = data.decode(errors="surrogateescape")
+    for check, limit in ((check_name, MAX_NAME), (check_room, MAX_ROOM)):
+        try:
+            taken = check(value)
+        except Refused as error:
+            assert one_line(str(error)) == str(error)
+            continue
+        assert 1 <= len(taken) <= limit
+        assert taken.isprintable()
+        assert check(taken) == taken
+        assert taken.encode().decode() == taken
+        assert names.fold(names.fold(taken)) == names.fold(taken)
+        assert names.skeleton(taken)
+
+
+def first_bytes(data: bytes) -> None:
+    """What a client speaks is known from its first bytes, and more of them change nothing about that."""
+    kinds = [kind_of(data[:size]) for size in range(len(data) + 1)]
+    known = [kind for kind in kinds if kind is not None]
+    assert kinds == [None] * (len(kinds) - len(known)) + known
+    assert len(set(known)) <= 1
+    assert len(known) >= len(data) - 1
+
+
+def session(data: bytes) -> None:
+    """Whatever a client sends first, it is answered in frames, and refused with an end, or let in."""
+    received = serve(data)
+    if kind_of(data) is Kind.tls:
+        assert received == ALERT
+        return
+    frames = frames_in(received)
+    if not frames or frames[0].get("t") == "welcome":
+        return
+    assert [(frame["t"], frame["fatal"]) for frame in frames] == [("error", True)]
+    assert frames[0]["code"] != "internal"
+
+
+def closed(data: bytes) -> None:
+    """Whatever a client sends first, it is not let in where it would need a key."""
+    received = serve(data, closed=True)
+    if kind_of(data) is not Kind.tls:
+        assert not {frame["t"] for frame in frames_in(received)} - {"error"}
+
+
+def tls(data: bytes) -> None:
+    """Whatever a client sends in place of TLS, it is answered in TLS, or told that this is needed."""
+    received = serve(data, TlsMode.required)
+    if kind_of(data) is Kind.tls:
+        assert not received or received[0] in RECORDS
+    elif received:
+        assert [frame["code"] for frame in frames_in(received)] == ["tls-required"]
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "client-frames": client_frames,
+    "server-frames": server_frames,
+    "links": links,
+    "names": people_and_rooms,
+    "first-bytes": first_bytes,
+    "session": session,
+    "closed": closed,
+    "tls": tls,
+}
