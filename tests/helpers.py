@@ -277,6 +277,11 @@ class RawClient:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
+    def leave(self) -> None:
+        """Says bye, and waits until the server has closed: the name is free then."""
+        self.send("bye")
+        self.all_until_end()
+
     def all_until_end(self) -> list[dict[str, Any]]:
         """Returns all frames that come until the server closes."""
         frames: list[dict[str, Any]] = []
@@ -316,17 +321,17 @@ class RawClient:
 
 
 @contextmanager
-def undisturbed(server: RunningServer) -> Iterator[None]:
+def undisturbed(server: RunningServer, **hello: Any) -> Iterator[None]:
     """Lets two people chat all the while, who must not notice what else happens to the server.
 
     They are in a room of their own: a message takes its usual way there in good time, and nothing else
-    reaches them.
+    reaches them. `hello` is what they say besides to come in.
     """
     room = fresh("aside")
     over = threading.Event()
     with (
-        server.client(fresh("ann"), rooms={room: None}) as ann,
-        server.client(fresh("bob"), rooms={room: None}) as bob,
+        server.client(fresh("ann"), rooms={room: None}, **hello) as ann,
+        server.client(fresh("bob"), rooms={room: None}, **hello) as bob,
         ThreadPoolExecutor(1) as pool,
     ):
         # Whoever was in first is told of the other one: that must not come in the middle of the chat.

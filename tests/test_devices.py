@@ -21,6 +21,7 @@ def server() -> Iterator[RunningServer]:
     with running_server("--rate", "0") as running:
         with running.client("Ann") as ann:
             register(ann)
+            ann.leave()
         yield running
 
 
@@ -63,8 +64,8 @@ def test_passwords_that_will_not_do(server: RunningServer, password: str) -> Non
     with server.client("bob") as bob:
         bob.send("register", password=password, n=1)
         bob.expect_error("bad-text", re=1)
-    with server.client("bob"):
-        pass
+        bob.send("whois", name="bob")
+        assert "account" not in bob.expect("user")
 
 
 def test_guests_do_not_register(tmp_path: Path) -> None:
@@ -167,11 +168,9 @@ def test_people_are_counted_and_named_once(server: RunningServer) -> None:
         bob.send("list")
         assert bob.expect("rooms")["rooms"][0]["count"] == 2
         for device in devices[:2]:
-            device.send("bye")
-            device.all_until_end()
+            device.leave()
         assert bob.settle() == []
-        devices[2].send("bye")
-        devices[2].all_until_end()
+        devices[2].leave()
         assert bob.settle() == [{"t": "presence", "room": "lobby", "joined": [], "left": ["Ann"], "count": 1}]
 
 
@@ -193,8 +192,7 @@ def test_a_name_is_changed_on_one_device_only(server: RunningServer) -> None:
         with ann(server) as other:
             one.send("rename", name="annie", n=1)
             one.expect_error("forbidden", re=1)
-            other.send("bye")
-            other.all_until_end()
+            other.leave()
         one.send("rename", name="annie", n=2)
         one.expect("renamed", re=2)
         # It is the same account: one more device has its name of now, and others find it by both.
@@ -224,6 +222,7 @@ def test_mail_waits_for_an_account_until_it_has_arrived(tmp_path: Path) -> None:
     with running_server(*data) as server:
         with server.client("Ann") as client:
             register(client)
+            client.leave()
         with server.client("bob") as bob:
             for text in ("one", "two"):
                 bob.send("tell", to="ann", text=text, nonce=text)
@@ -233,10 +232,11 @@ def test_mail_waits_for_an_account_until_it_has_arrived(tmp_path: Path) -> None:
             assert kinds(bob.settle()) == ["ack"]
     with running_server(*data) as server:
         for _ in range(2):
-            with ann(server) as client:  # which leaves without a word
+            with ann(server) as client:  # which does not say that it has them
                 frames = client.settle()
                 assert kinds(frames) == ["room", "told", "told", "ping"]
                 assert [frame["text"] for frame in frames[1:3]] == ["one", "two"]
+                client.leave()
         with ann(server) as client:
             frames = client.settle()
             client.send("pong", re=frames[-1]["n"])

@@ -78,6 +78,7 @@ def test_an_invitation_is_used_once_and_leaves_a_personal_key(house: House) -> N
     with house.server.raw() as ann:
         welcome = ann.hello("Ann", key=invitation)
         assert welcome["role"] == "guest"
+        ann.leave()
     personal = welcome["key"]
     assert refused(house.server, "bob", key=invitation) == ("auth-failed", "key")
     assert refused(house.server, "Ann", key=invitation) == ("auth-failed", "key")
@@ -86,6 +87,7 @@ def test_an_invitation_is_used_once_and_leaves_a_personal_key(house: House) -> N
         with house.server.raw() as again:
             welcome = again.hello("ANN", key=personal)
             assert (welcome["role"], "key" in welcome) == ("guest", False)
+            again.leave()
 
 
 def test_who_does_not_get_the_name_does_not_use_the_invitation_up(house: House) -> None:

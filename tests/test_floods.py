@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -41,8 +42,9 @@ def answer(server: RunningServer, data: bytes, source: str = "") -> Frame:
     return frame
 
 
-def hello() -> bytes:
-    return b'{"t":"hello","v":1,"name":"%s","rooms":{}}\n' % fresh("guest").encode()
+def hello(**keys: str) -> bytes:
+    frame = {"t": "hello", "v": 1, "name": fresh("guest"), "rooms": {}} | keys
+    return json.dumps(frame).encode() + b"\n"
 
 
 def assert_refused(frame: Frame, code: str, words: str) -> None:
@@ -203,3 +205,38 @@ def test_one_more_at_once_than_an_address_may_have(tmp_path: Path) -> None:
         assert_refused(answer(server, hello(), STRANGER), "too-many-connections", "from your address")
         inside[0].close()
         wait_for(lambda: answer(server, hello(), STRANGER)["t"] == "welcome", "a place")
+
+
+# Keys
+
+
+def test_a_wrong_key_a_thousand_times_is_refused_at_once_and_the_others_chat_on() -> None:
+    with (
+        running_server("--key", "the-right-one") as server,
+        undisturbed(server, key="the-right-one"),
+        server.client("ann", key="the-right-one") as ann,
+        server.raw(source=STRANGER) as before,
+    ):
+        before.hello("before", key="the-right-one")
+        rest = server.threads()
+        codes = [answer(server, hello(key=f"wrong-key-{n}"), STRANGER)["code"] for n in range(1000)]
+        failed = codes.count("auth-failed")
+        assert 10 <= failed < 20
+        assert codes == ["auth-failed"] * failed + ["rate-limited"] * (1000 - failed)
+        wait_for(lambda: server.threads() <= rest, "an end to their threads")
+        # Of those who come from there nobody is heard, not even with the right key.
+        frame = answer(server, hello(key="the-right-one"), STRANGER)
+        assert_refused(frame, "rate-limited", "too many failed attempts from your address: try again in ")
+        say_and_hear(before, ann)
+        assert answer(server, hello(key="the-right-one"))["t"] == "welcome"
+        assert server.log.count(f"{STRANGER} is blocked for 50 seconds: wrong keys or passwords") == 1
+        assert "wrong-key-0" not in server.log
+
+
+def test_who_has_a_key_may_come_as_often_as_they_like(tmp_path: Path) -> None:
+    with server_among_strangers(tmp_path, "--key", "friends-only", "--max-new-per-ip", "3") as server:
+        for _ in range(10):
+            assert answer(server, hello(key="friends-only"), STRANGER)["t"] == "welcome"
+        for _ in range(3):
+            assert answer(server, hello(), STRANGER)["code"] == "auth-required"
+        assert answer(server, hello(key="friends-only"), STRANGER)["code"] == "rate-limited"

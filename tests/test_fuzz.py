@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chatctl.errors import ChatError
 from chatctl.framing import Fault, FrameReader, client_frames, encode_all, server_frames
 from chatctl.invite import parse_link
-from chatctl.messages import ClientFrame, Frame, ServerFrame
+from chatctl.messages import ClientFrame, Frame, Hello, ServerFrame
 from chatctl.server.session import _ACTIONS
 from chatctl.server.tls_mode import TlsMode
 from tests.fuzz import targets
@@ -109,6 +109,12 @@ def test_a_session_that_begins_with_noise(data: bytes) -> None:
 @given(frames_of(SPOKEN).map(encode_all), noise)
 def test_a_session_that_goes_on_with_anything(data: bytes, more: bytes) -> None:
     targets.session(b'{"t":"hello","v":1,"name":"ann"}\n' + data + more)
+
+
+@quick
+@given(frames_of((Hello,)).map(encode_all), noise)
+def test_a_session_that_has_no_key(data: bytes, more: bytes) -> None:
+    targets.closed(data + more)
 
 
 @thorough

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from chatctl.commands import UsageError, parse
 from chatctl.errors import Refused
 from chatctl.invite import Invitation, parse_link
 from chatctl.messages import Frame, Login, Msg, Notice, Register
-from tests.helpers import SECONDS
+from tests.helpers import SECONDS, environment, running_server
 from tests.scripted import Scripted
 from tests.window import Window
 
@@ -444,3 +446,57 @@ def test_who_is_muted_is_told_and_stays(tmp_path: Path) -> None:
         nonce = server.expect("say")["nonce"]
         server.tell("error", code="muted", text="you are muted for 2 h: spam", nonce=nonce)
         ann.expect("\N{BALLOT X} you are muted for 2 h: spam; not delivered: hello", "#lobby>")
+
+
+# On a real server
+
+
+def test_an_owner_and_two_others(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running_server("--data", str(data)) as server:
+        ann, eve, bob = (Window(server, name, env={"XDG_STATE_HOME": str(tmp_path / name)}) for name in NAMES)
+        with ann, eve, bob:
+            log_in_as_owner(data, ann)
+            for other in (eve, bob):
+                other.expect_somewhere("#lobby>")
+            eve.enter("buy my pills")
+            ann.expect_above("HH:MM  eve: buy my pills")
+            ann.enter("/redact eve spam")
+            bob.expect_somewhere("root removed message 1: spam")
+            ann.enter("/mute eve 10m")
+            eve.expect_somewhere("* root muted you for 10 min")
+            eve.enter("but why")
+            eve.expect_somewhere("not delivered: but why")
+            ann.enter("/kick eve enough")
+            assert eve.end() == 1
+            eve.expect_somewhere("enough")
+            bob.expect_somewhere("* root kicked eve: enough")
+            bob.enter("/register")
+            bob.expect("new password for bob:")
+            bob.enter(SECRET)
+            bob.expect("the same again:")
+            bob.enter(SECRET)
+            bob.expect_above("— you are bob, with an account")
+            ann.enter("/op bob")
+            bob.expect_somewhere("you are a moderator now")
+            bob.enter("/invite 2h")
+            bob.expect_somewhere("chatctl join 'chat://127.0.0.1:")
+            bob.enter("/banned")
+            bob.expect_somewhere("eve  muted  until")
+        is_nowhere(SECRET, tmp_path, bob)
+    assert SECRET not in server.log
+
+
+NAMES = ("ann", "eve", "bob")
+
+
+def log_in_as_owner(data: Path, window: Window) -> None:
+    """Makes an account beside the server, and logs in by it at the prompt."""
+    command = [sys.executable, "-m", "chatctl", "user", "add", "root", "--role", "owner"]
+    env = environment(CHATCTL_DATA=str(data), CHATCTL_PASSWORD="top secret")
+    subprocess.run(command, env=env, check=True, capture_output=True)
+    window.expect_somewhere("#lobby>")
+    window.enter("/login root")
+    window.expect("password of root:")
+    window.enter("top secret")
+    window.expect_somewhere("you are root, with an account; you are an owner now")

@@ -190,11 +190,11 @@ def test_a_ban_of_a_range(house: House) -> None:
     house.come(name, source="127.9.0.1")
 
 
-@pytest.mark.parametrize("whom", ["127.0.0.1", "127.0.0.0/8", "::ffff:127.0.0.0/104", "0.0.0.0/0"])
-@pytest.mark.parametrize("what", ["ban", "mute"])
-def test_nobody_bans_their_own_address(house: House, what: str, whom: str) -> None:
+def test_nobody_bans_their_own_address(house: House) -> None:
     _, ann = house.staff()
-    assert act(ann, what, whom)["code"] == "forbidden"
+    for whom in ("127.0.0.1", "127.0.0.0/8", "::ffff:127.0.0.0/104", "0.0.0.0/0"):
+        for what in ("ban", "mute"):
+            assert (whom, act(ann, what, whom)["code"]) == (whom, "forbidden")
     house.come(fresh("bob"))
 
 
@@ -357,37 +357,37 @@ def test_a_mute_of_a_range(house: House) -> None:
 # Who may
 
 
-@pytest.mark.parametrize("what", MEASURES)
-def test_members_take_no_measures(house: House, what: Measure) -> None:
+def test_members_take_no_measures(house: House) -> None:
     bob = house.log_in(house.account("bob"))
     eve = fresh("eve")
     client = house.come(eve)
-    assert act(bob, what, eve, room="lobby")["code"] == "forbidden"
-    assert act(client, what, eve, room="lobby")["code"] == "forbidden"
+    for what in MEASURES:
+        for one in (bob, client):
+            assert (what, act(one, what, eve, room="lobby")["code"]) == (what, "forbidden")
     bob.send("banned", n=1)
     bob.expect_error("forbidden", re=1)
     assert house.audited(eve) == []
     client.settle()
 
 
-@pytest.mark.parametrize("what", MEASURES)
 @pytest.mark.parametrize("whose", ["moderator", "owner", "self"])
-def test_no_measures_against_those_who_may_as_much(house: House, what: Measure, whose: str) -> None:
+def test_no_measures_against_those_who_may_as_much(house: House, whose: str) -> None:
     mod, ann = house.staff()
     name = mod if whose == "self" else house.account("other", "owner" if whose == "owner" else "moderator")
     other = ann if whose == "self" else house.log_in(name)
-    assert act(ann, what, name, room="lobby")["code"] == "forbidden"
+    for what in MEASURES:
+        assert (what, act(ann, what, name, room="lobby")["code"]) == (what, "forbidden")
     assert house.audited(name) == []
     other.settle()
     other.say("hello", nonce="a")
     other.expect("ack")
 
 
-@pytest.mark.parametrize("what", ["ban", "mute"])
-def test_nor_against_names_that_look_like_theirs(house: House, what: str) -> None:
+def test_nor_against_names_that_look_like_theirs(house: House) -> None:
     _, ann = house.staff()
     owner = house.account("boss", "owner")
-    assert act(ann, what, owner.replace("o", "0"))["code"] == "forbidden"
+    for what in ("ban", "mute"):
+        assert (what, act(ann, what, owner.replace("o", "0"))["code"]) == (what, "forbidden")
     house.log_in(owner)
 
 
@@ -403,43 +403,32 @@ def test_an_owner_may_do_it_to_moderators(house: House) -> None:
     assert ending(client)["code"] == "kicked"
 
 
-@pytest.mark.parametrize(
-    ("what", "keys"),
-    [
-        ("kick", {}),
-        ("op", {}),
-        ("deop", {}),
-        ("allow", {"room": "lobby"}),
-        ("disallow", {"room": "lobby"}),
-        ("unban", {}),
-        ("unmute", {}),
-    ],
-)
-def test_names_that_nobody_has(house: House, what: str, keys: dict[str, str]) -> None:
+def test_names_that_nobody_has(house: House) -> None:
     _, ann = house.staff("owner")
     name = fresh("nobody")
-    assert act(ann, what, name, **keys)["code"] == "no-such-user"
+    for what in set(MEASURES) - {"ban", "mute"}:
+        assert (what, act(ann, what, name, room="lobby")["code"]) == (what, "no-such-user")
     assert house.audited(name) == []
 
 
-@pytest.mark.parametrize(
-    ("what", "whom", "keys", "code"),
-    [
-        ("ban", "a b", {}, "bad-name"),
-        ("ban", "10.0.0.0/33", {}, "bad-name"),
-        ("kick", "10.0.0.0/8", {}, "bad-name"),
-        ("mute", "\u202e", {}, "bad-name"),
-        ("ban", "x" * 9_000, {}, "bad-name"),
-        ("ban", "someone", {"reason": "\x1b[2J"}, "bad-text"),
-        ("ban", "someone", {"reason": "x" * (MAX_REASON + 1)}, "bad-text"),
-        ("allow", "someone", {}, "bad-room"),
-        ("allow", "someone", {"room": "a b"}, "bad-room"),
-        ("allow", "someone", {"room": "there-is-none"}, "not-in-room"),
-    ],
-)
-def test_what_cannot_be(house: House, what: str, whom: str, keys: dict[str, str], code: str) -> None:
+IMPOSSIBLE: list[tuple[str, str, dict[str, str], str]] = [
+    ("ban", "a b", {}, "bad-name"),
+    ("ban", "10.0.0.0/33", {}, "bad-name"),
+    ("kick", "10.0.0.0/8", {}, "bad-name"),
+    ("mute", "\u202e", {}, "bad-name"),
+    ("ban", "x" * 9_000, {}, "bad-name"),
+    ("ban", "someone", {"reason": "\x1b[2J"}, "bad-text"),
+    ("ban", "someone", {"reason": "x" * (MAX_REASON + 1)}, "bad-text"),
+    ("allow", "someone", {}, "bad-room"),
+    ("allow", "someone", {"room": "a b"}, "bad-room"),
+    ("allow", "someone", {"room": "there-is-none"}, "not-in-room"),
+]
+
+
+def test_what_cannot_be(house: House) -> None:
     _, ann = house.staff()
-    assert act(ann, what, whom, **keys)["code"] == code
+    for what, whom, keys, code in IMPOSSIBLE:
+        assert (what, whom[:40], act(ann, what, whom, **keys)["code"]) == (what, whom[:40], code)
     assert "someone" not in [ban["whom"] for ban in bans(ann)]
 
 
@@ -504,20 +493,25 @@ def test_an_invitation_lets_somebody_in(house: House) -> None:
     assert {"name": mod, "what": "invite", "room": "lobby", "reason": ""} in house.audited("2 as guest")
 
 
-@pytest.mark.parametrize("role", ["owner", "moderator", "member"])
-def test_nobody_invites_to_more_than_they_are(house: House, role: str) -> None:
+def test_nobody_invites_to_more_than_they_are(house: House) -> None:
     _, ann = house.staff()
-    ann.send("invite", role=role, n=4)
-    if role == "owner":
-        ann.expect_error("forbidden", re=4)
-    else:
-        ann.expect("invited", re=4)
     _, boss = house.staff("owner")
-    boss.send("invite", role="owner", n=4)
-    boss.expect_error("forbidden", re=4)
     bob = house.log_in(house.account("bob"))
-    bob.send("invite", n=4)
-    bob.expect_error("forbidden", re=4)
+    for client, role, may in (
+        (ann, "owner", False),
+        (ann, "moderator", True),
+        (ann, "guest", True),
+        (boss, "owner", False),
+        (boss, "moderator", True),
+        (bob, "member", False),
+        (bob, "guest", False),
+    ):
+        client.settle()
+        client.send("invite", role=role, n=4)
+        if may:
+            client.expect("invited", re=4, role=role)
+        else:
+            client.expect_error("forbidden", re=4)
 
 
 def test_a_ban_ends_personal_keys(house: House) -> None:

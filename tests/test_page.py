@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 60 * 1024  # of all that a browser loads
 CHROMIUM = shutil.which("chromium")
+KEY = "a-key-for-everyone"
 WINDOW = 240  # rows that are on the page at once, at most
 
 
@@ -138,6 +139,10 @@ class Visitor:
         """Returns the ids of the messages that are on the page."""
         found = self.page.locator("#messages [data-id]")
         return [int(each) for each in found.evaluate_all("all => all.map((row) => row.dataset.id)")]
+
+    def hurry(self) -> None:
+        """Tries to come back at once, if it waits to."""
+        self.run("import('/chat.js').then(({ link }) => link.hurry())")
 
     def run(self, script: str, argument: Any = None) -> Any:
         return self.page.evaluate(script, argument)
@@ -579,7 +584,7 @@ def test_nothing_is_lost_or_doubled_across_a_restart(
                 bob.say(f"missed {number}")
             bob.settle()
             bridge.target = again.port
-            ann.page.locator("#line-do").click()
+            ann.hurry()
             assert bob.texts(2) == ["said while away 1", "said while away 2"]
             ann.sees("said while away 2")
             assert ann.page.locator("#line").is_hidden()
@@ -599,7 +604,7 @@ def test_lines_that_break_lose_nothing(
             bob.say(f"bob {number}", room=room)
             if number % 2:
                 bridge.cut()
-                ann.run("import('/chat.js').then(({ link }) => link.hurry())")
+                ann.hurry()
         ann.sees("bob 5")
         ann.sees("ann 5")
         bob.settle()
@@ -707,6 +712,26 @@ def test_a_key_is_taken_from_the_address_and_leaves_it(visitor: Callable[..., Vi
     assert ann.page.url == ann.url + "?room=ops"
 
 
+def test_a_server_with_a_key_lets_in_who_has_it(visitor: Callable[..., Visitor]) -> None:
+    from tests.bridge import Bridge
+
+    with running_server("--key", KEY) as server, Bridge(server.port).running() as bridge:
+        ann = visitor("ann", f"#{KEY}", url=bridge.url)
+        ann.say("in")
+        ann.sees("in")
+        bob = visitor(url=bridge.url)
+        bob.page.goto(bridge.url)
+        bob.page.get_by_label("Name").fill("bob")
+        bob.page.keyboard.press("Enter")
+        bob.page.get_by_label("Key").fill(f"not {KEY}")
+        bob.page.keyboard.press("Enter")
+        bob.page.get_by_role("alert").get_by_text("key").wait_for()
+        bob.page.get_by_label("Key").fill(KEY)
+        bob.page.keyboard.press("Enter")
+        bob.is_in()
+        bob.sees("in")
+
+
 @pytest.mark.parametrize(("wants", "label"), [("key", "Key"), ("password", "Password")])
 def test_it_asks_for_what_is_lacking(visitor: Callable[..., Visitor], wants: str, label: str) -> None:
     ann = visitor()
@@ -742,7 +767,7 @@ def test_who_was_thrown_out_does_not_come_back(visitor: Callable[..., Visitor], 
         lines[0].close()
         ann.page.locator("#line", has_text="bob removed you").wait_for()
         ann.page.get_by_role("button", name="Come in again").wait_for()
-        ann.run("import('/chat.js').then(({ link }) => link.hurry())")
+        ann.hurry()
         assert ann.run("import('/chat.js').then(({ link }) => [link.socket, link.timer])") == [None, None]
         assert len(lines) == 1
 

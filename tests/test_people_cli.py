@@ -14,6 +14,7 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -28,7 +29,7 @@ from chatctl.access.opened import AccessBook
 from chatctl.errors import Refused
 from chatctl.invite import Invitation, parse_link
 from chatctl.reached import addresses
-from tests.helpers import SECONDS, environment, running_server, wait_for
+from tests.helpers import SECONDS, RunningServer, environment, running_server, wait_for
 
 PIN = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 DAY_MS = 86_400_000
@@ -357,13 +358,58 @@ def test_what_was_done_is_in_the_audit(data: Path) -> None:
 # Beside a server
 
 
-def test_all_of_it_works_beside_a_running_server(data: Path) -> None:
-    with running_server("--data", str(data)) as server, server.client("bob") as bob:
-        (link,) = links(done(data, "invite", "--host", "127.0.0.1"))
+def refusal(server: RunningServer, name: str, **hello: Any) -> str:
+    """Returns the code with which somebody is not let in."""
+    with server.raw() as client:
+        client.send("hello", v=1, name=name, **hello)
+        (error,) = client.all_until_end()
+    assert error["t"] == "error"
+    code: str = error["code"]
+    return code
+
+
+def test_a_running_server_takes_an_invitation_at_once(data: Path) -> None:
+    with running_server("--data", str(data), "--key", "its-own-key-of-22-characters") as server:
+        (link,) = links(done(data, "invite", "--room", "ops", "--role", "guest"))
+        assert (link.host, link.port, link.room) == ("127.0.0.1", server.port, "ops")
+        assert refusal(server, "eve", key="another") == "auth-failed"
+        with server.raw() as bob:
+            welcome = bob.hello("bob", key=link.key)
+        assert welcome["role"] == "guest"
+        assert refusal(server, "eve", key=link.key) == "auth-failed"
+        server.client("bob", key=welcome["key"]).close()
+        done(data, "invite", "revoke", done(data, "invite", "list").split()[0])
+        assert refusal(server, "bob", key=welcome["key"]) == "auth-failed"
+
+
+def test_a_running_server_takes_accounts_at_once(data: Path) -> None:
+    with running_server("--data", str(data)) as server:
+        server.client("ann").close()
         done(data, "user", "add", "ann", stdin="secret\n")
-        done(data, "user", "role", "ann", "moderator")
-        assert done(data, "user", "list").startswith("ann\tmoderator\t")
-        assert len(done(data, "audit").splitlines()) == 3
-        bob.settle()
-    with AccessBook(data) as book:
-        assert book.keys.check(link.key, "bob")
+        assert refusal(server, "ann") == "auth-required"
+        assert refusal(server, "ann", password="wrong secret") == "auth-failed"
+        with server.raw() as ann:
+            assert ann.hello("ann", password="secret")["account"]
+            done(data, "user", "role", "ann", "moderator")
+            ann.expect("account", role="moderator")
+        done(data, "user", "passwd", "ann", stdin="better secret\n")
+        assert refusal(server, "ann", password="secret") == "auth-failed"
+        done(data, "user", "remove", "ann")
+        wait_for(lambda: is_let_in(server, "ann"), "the name is free")
+        assert [json.loads(line)["what"] for line in done(data, "audit", "--json").splitlines()] == [
+            *("add", "role", "passwd", "remove")
+        ]
+
+
+def is_let_in(server: RunningServer, name: str) -> bool:
+    with server.raw() as client:
+        client.send("hello", v=1, name=name)
+        frame = client.receive()
+    return frame is not None and frame["t"] == "welcome"
+
+
+def test_a_server_that_has_stopped_is_where_it_is_said_to_be(data: Path) -> None:
+    with running_server("--data", str(data)) as server:
+        assert links(done(data, "invite"))[0].port == server.port
+        server.stop()
+        assert links(done(data, "invite"))[0].port == 12345

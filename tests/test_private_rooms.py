@@ -72,46 +72,27 @@ def answers(client: RawClient, t: str, room: str, spelled: str, **keys: Any) -> 
     return json.dumps(client.settle()).replace(room, "ROOM")
 
 
-@pytest.fixture(scope="module")
-def secret(running: tuple[RunningServer, Path]) -> Iterator[str]:
-    """A hidden room for a few, with somebody in it."""
-    with ExitStack() as clients:
-        yield make_room(House(*running, clients), **SECRET)[0]
-
-
-@pytest.fixture(scope="module")
-def private(running: tuple[RunningServer, Path]) -> Iterator[str]:
-    """A room for a few, of which everybody may know."""
-    with ExitStack() as clients:
-        yield make_room(House(*running, clients), **PRIVATE)[0]
-
-
-@pytest.mark.parametrize(("t", "keys"), QUESTIONS)
-def test_a_hidden_room_answers_as_one_that_is_not_there(
-    house: House, secret: str, t: str, keys: dict[str, Any]
-) -> None:
-    room = secret
+def test_a_hidden_room_answers_as_one_that_is_not_there(house: House) -> None:
+    room, _ = make_room(house, **SECRET)
     none = fresh("none")
     for client in (house.come(fresh("eve"), rooms={}), house.log_in(house.account("eve"), rooms={})):
-        asked = answers(client, t, room, room, **keys)
-        assert "ROOM" in asked or t in ("say", "topic", "part", "search")
-        assert asked == answers(client, t, none, none, **keys)
-        assert asked == answers(client, t, room, f"#{room.upper()}", **keys)
+        for t, keys in QUESTIONS:
+            asked = answers(client, t, room, room, **keys)
+            assert "ROOM" in asked or t in ("say", "topic", "part", "search")
+            assert asked == answers(client, t, none, none, **keys)
+            assert asked == answers(client, t, room, f"#{room.upper()}", **keys)
 
 
-@pytest.mark.parametrize(("t", "keys"), QUESTIONS)
-def test_a_room_for_a_few_tells_nothing_of_itself(
-    house: House, private: str, t: str, keys: dict[str, Any]
-) -> None:
-    room = private
-    _, ann = house.staff(rooms={room: None})
-    eve = house.come(fresh("eve"))
-    eve.send(t, room=room, n=1, **keys)
-    if t == "mode":
-        eve.expect("mode", invite_only=True, re=1)
-    else:
-        eve.expect_error("not-in-room" if t in ("say", "topic", "part") else "forbidden", re=1)
-    eve.settle()
+def test_a_room_for_a_few_tells_nothing_of_itself(house: House) -> None:
+    room, ann = make_room(house, **PRIVATE)
+    eve = house.come(fresh("eve"), rooms={})
+    for t, keys in QUESTIONS:
+        eve.send(t, room=room, n=1, **keys)
+        if t == "mode":
+            eve.expect("mode", invite_only=True, re=1)
+        else:
+            eve.expect_error("not-in-room" if t in ("say", "topic", "part") else "forbidden", re=1)
+    assert eve.settle() == []
     assert only(ann.settle(), "msg") == []
 
 
@@ -241,6 +222,31 @@ def test_who_comes_back_does_not_come_into_a_room_that_was_closed_to_them(house:
     assert frames[0]["resumed"] is True
     assert [frame["code"] for frame in only(frames, "error")] == ["forbidden"]
     assert only(frames, "msg") == only(frames, "room") == []
+
+
+def wait_until_left(server: RunningServer, name: str, times: int) -> None:
+    """Waits until somebody's session has ended, for which nobody else may see a sign."""
+    wait_for(lambda: server.log.count(f"{name} left") == times, f"{name} has left {times} times")
+
+
+def test_a_key_that_no_longer_opens_a_room_does_not_on_coming_back(house: House) -> None:
+    room, ann = make_room(house, **SECRET)
+    ann.send("invite", room=room)
+    name = fresh("eve")
+    with house.server.raw() as eve:
+        welcome = eve.hello(name, key=ann.expect("invited")["key"], rooms={room: None})
+        eve.expect("room", room=room)
+    ann.expect("presence", joined=[name])
+    ann.expect("presence", left=[name])
+    wait_until_left(house.server, name, 1)
+    done(ann, "disallow", name, room=room)
+    for times, keys in enumerate(({"resume": welcome["session"]}, {"key": welcome["key"]}), 1):
+        wait_until_left(house.server, name, times)
+        with house.server.raw() as again:
+            again.send("hello", v=1, name=name, rooms={room: 0}, **keys)
+            frames = again.settle()
+        assert [frame["t"] for frame in frames] == ["welcome", "error"]
+        assert frames[1]["code"] == "forbidden"
 
 
 def test_a_moderator_who_is_none_any_more_leaves(house: House) -> None:

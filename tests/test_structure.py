@@ -55,6 +55,8 @@ LAYERS: dict[str, list[str]] = {
     "server.refusals": ["server.admission"],
     "server.dialects": [*STORE, "server.people", "server.first_bytes"],
     "server.dialects.choice": [*STORE, "server.dialects", "server.first_bytes", "server.web.http"],
+    "server.first_bytes": [],
+    "server.tls_mode": [],
     "server.people": [*STORE, "server.room"],
     "server.room": [*STORE, "server.people"],
     "server.hub": [*STORE, "server.people", "server.room"],
@@ -92,6 +94,7 @@ NO_IMPORTS: dict[str, set[str]] = {
         WORLD,
     ),
     **dict.fromkeys(["client.display.emoji", "client.display.codes"], WORLD),
+    **dict.fromkeys(["server.first_bytes", "server.tls_mode"], WORLD),
     **dict.fromkeys(
         ["client.lines", "client.since", "client.settings.known", "client.settings.lines"], WORLD
     ),

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chatctl.access.database import Database
 from chatctl.access.passwords import always, check_password, hash_password, is_password
@@ -119,10 +119,11 @@ class Accounts:
         # What was right is no longer so where another password was set meanwhile.
         if not right or account is None or account.stamp != _stamp(found[0]):
             raise Refused("auth-failed", "that is not the password of that account")
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE accounts SET seen = ? WHERE author = ?", (int(self._clock() * 1000), author)
-            )
+        account = structs.replace(account, seen=int(self._clock() * 1000))
+        with self._database.writing(held=False) as connection:
+            connection.execute("UPDATE accounts SET seen = ? WHERE author = ?", (account.seen, author))
+            if author in self._accounts:
+                self._accounts[author] = account
         return account
 
     def set_password(self, name: str, password: str, wanted: Callable[[], bool] = always) -> Account:

@@ -57,7 +57,7 @@ class Audit:
         reason: str = "",
     ) -> None:
         """Notes something that was done just now; see `Entry`."""
-        with self._database.writing() as connection:
+        with self._database.writing(held=False) as connection:
             connection.execute(
                 "INSERT INTO audit (at, name, what, whom, room, until, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (int(self._clock() * 1000), name, what, whom, room, until, reason),

@@ -92,7 +92,7 @@ class Database:
         directory: of the data; None keeps it in memory.
 
     Attributes:
-        changes: how often it has changed, as far as this process knows.
+        changes: how often what is held in memory, or who may be in, has changed, as far as is known here.
 
     Raises:
         DataError: it cannot be used, in one line why.
@@ -183,8 +183,11 @@ class Database:
                 raise StorageError(f"the server cannot read who may do what right now: {error}") from None
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, held: bool = True) -> Iterator[sqlite3.Connection]:
         """A transaction: all of it is on the disk at the end, or, where something is raised, nothing.
+
+        Args:
+            held: it may change what is held in memory, or who may be in.
 
         Raises:
             StorageError: it cannot be written.
@@ -194,9 +197,10 @@ class Database:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
-                for read in self._readers:
-                    read(self._connection)
-                self.changes += 1
+                if held:
+                    for read in self._readers:
+                        read(self._connection)
+                    self.changes += 1
             except sqlite3.Error as error:
                 self._roll_back()
                 raise StorageError(f"the server cannot keep who may do what right now: {error}") from None

@@ -106,7 +106,7 @@ class Keys:
         key = new_key()
         now = self._now()
         until = None if seconds is None else now + int(seconds * 1000)
-        with self._database.writing() as connection:
+        with self._database.writing(held=False) as connection:
             self._forget_ended(connection, now)
             count = connection.execute("SELECT count(*) FROM keys WHERE kind = 'invitation'").fetchone()[0]
             if count >= MAX_INVITATIONS:
@@ -186,7 +186,7 @@ class Keys:
         Raises:
             Refused: ``auth-failed``, saying why: somebody else may have used it meanwhile; ``storage``.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(held=False) as connection:
             found = self._find(connection, key, author)
             if found.kind != "invitation":
                 return None

@@ -25,7 +25,7 @@ class Mail:
         Raises:
             Refused: ``server-full``: so many are waiting that no more are taken; ``storage``.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(held=False) as connection:
             count = connection.execute("SELECT count(*) FROM mail WHERE author = ?", (author,)).fetchone()[0]
             if count >= MAX_KEPT:
                 raise Refused("server-full", f"they are not here, and have {MAX_KEPT} messages waiting")
@@ -50,5 +50,5 @@ class Mail:
 
     def drop(self, author: str, number: int) -> None:
         """Forgets what is kept for an account up to a number: it has arrived."""
-        with self._database.writing() as connection:
+        with self._database.writing(held=False) as connection:
             connection.execute("DELETE FROM mail WHERE author = ? AND number <= ?", (author, number))

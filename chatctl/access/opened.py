@@ -50,7 +50,7 @@ class AccessBook:
 
     @property
     def changes(self) -> int:
-        """How often it has changed, as far as this process knows."""
+        """How often it has changed who may do what, as far as this process knows."""
         return self._database.changes
 
     def close(self) -> None:

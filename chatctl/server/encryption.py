@@ -41,8 +41,8 @@ class Encryption:
         ours = is_loopback(address)
         if config.tls is TlsMode.off and not ours and not config.insecure:
             raise ListenError(
-                f"not without TLS on {address}, where others could read everything: leave out --tls off, "
-                "or add --insecure if that is meant"
+                f"will not listen on {address} without TLS, as others could read everything: "
+                "leave out --tls off, or add --insecure if that is meant"
             )
         self._plain = config.tls is not TlsMode.required and (ours or config.insecure)
         if config.tls is TlsMode.required or (config.tls is TlsMode.auto and (config.cert or not ours)):

@@ -60,16 +60,13 @@ def log_in(shared: Shared, session: Session, frame: Login) -> None:
         try:
             account = check_password(shared.book, name, frame.password, session)
         except NotProven as refusal:
-            _note_wrong(shared, session, refusal, frame.n)
-            raise
+            shared.admission.penalize(session.address, Offence.WRONG_SECRET)
+            session.tries += 1
+            if session.tries < MAX_TRIES:
+                raise
+            session.cut(_fatal(refusal, frame.n))
+            return
         _become(shared, session, account, frame.n)
-
-
-def _note_wrong(shared: Shared, session: Session, refusal: NotProven, re: int | None) -> None:
-    shared.admission.penalize(session.address, Offence.WRONG_SECRET)
-    session.tries += 1
-    if session.tries >= MAX_TRIES:
-        session.cut(Error(code=refusal.code, text=str(refusal), re=re, fatal=True, wants=refusal.wants))
 
 
 @contextmanager
@@ -86,10 +83,12 @@ def _proving(shared: Shared, session: Session) -> Iterator[None]:
 def _become(shared: Shared, session: Session, account: Account, re: int | None) -> None:
     """Makes a session one of the owner of `account`, and tells whom that concerns."""
     old = session.name
-    shared.hub.people.log_in(session, account)
     # The account may enter what the key was for, also when it comes without.
     if (grant := session.grant) and grant.room and grant.room != LOBBY:
         shared.book.rules.allow(grant.room, account.author)
+    shared.hub.people.log_in(session, account)
+    if not session.account and not grant:
+        shared.admission.credit(session.address)
     session.proof = Proof(account.author, account.stamp)
     if session.ticket:
         session.ticket.proof = session.proof
@@ -133,8 +132,7 @@ def recheck(shared: Shared, session: Session) -> None:
     except Refused as refusal:
         if refusal.code == "storage":
             raise
-        wants = refusal.wants if isinstance(refusal, NotProven) else None
-        session.cut(Error(code=refusal.code, text=str(refusal), fatal=True, wants=wants))
+        session.cut(_fatal(refusal, None))
         return
     _leave_closed_rooms(shared, session)
     if session.role != session.told_role and not session.proving:
@@ -153,6 +151,11 @@ def _leave_closed_rooms(shared: Shared, session: Session) -> None:
         if not session.may_enter(room.name):
             room.leave(session, answer=True)
             shared.hub.close_if_unused(room)
+
+
+def _fatal(refusal: Refused, re: int | None) -> Error:
+    wants = refusal.wants if isinstance(refusal, NotProven) else None
+    return Error(code=refusal.code, text=str(refusal), re=re, fatal=True, wants=wants)
 
 
 def _tell_role(session: Session, re: int | None) -> None:

@@ -135,10 +135,7 @@ class People:
         with self._lock:
             person = device.person
             if len(person.devices) > 1:
-                raise Refused(
-                    "forbidden",
-                    "you are connected more than once: leave the other ones first",
-                )
+                raise Refused("forbidden", "you are connected more than once: leave the other ones first")
             self._check_free(name, person.account, person)
             self._call(person, name, person.account)
 

@@ -24,13 +24,14 @@ class Postbox:
         send: sends frames to the device, without waiting.
     """
 
-    __slots__ = ("_account", "_lock", "_mail", "_send", "_sent")
+    __slots__ = ("_account", "_asked", "_lock", "_mail", "_send", "_sent")
 
     def __init__(self, mail: Mail, account: str, send: Callable[[Sequence[Frame]], None]) -> None:
         self._mail = mail
         self._account = account
         self._send = send
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # whoever has it is sending
+        self._asked = False  # there may be something to send
         self._sent = 0  # the number up to which the device was sent it
 
     def deliver(self, caught_up: Callable[[], bool] | None = None) -> None:
@@ -42,19 +43,29 @@ class Postbox:
         Raises:
             StorageError: it cannot be read, and stays where it is.
         """
-        with self._lock:
-            letters, number = self._mail.waiting(self._account, self._sent)
-            size = 0
-            for letter in letters:
-                size += len(letter.text)
-                if size > PAGE and caught_up:
-                    if not caught_up():
-                        return
-                    size = 0
-                self._send([letter])
-            if letters:
-                self._sent = number
-                self._send([Ping(number)])
+        self._asked = True
+        # Nobody waits for whoever is sending, which may take long: that one looks again afterwards.
+        while self._asked and self._lock.acquire(blocking=False):
+            try:
+                self._asked = False
+                self._send_waiting(caught_up)
+            finally:
+                self._lock.release()
+
+    def _send_waiting(self, caught_up: Callable[[], bool] | None) -> None:
+        assert self._lock.locked()
+        letters, number = self._mail.waiting(self._account, self._sent)
+        size = 0
+        for letter in letters:
+            size += len(letter.text)
+            if size > PAGE and caught_up:
+                if not caught_up():
+                    return
+                size = 0
+            self._send([letter])
+        if letters:
+            self._sent = number
+            self._send([Ping(number)])
 
     def confirm(self, number: int) -> None:
         """Forgets what was sent up to the ping with this number, which the device has answered.
@@ -62,7 +73,5 @@ class Postbox:
         Raises:
             StorageError: it cannot be written; it will come once more.
         """
-        with self._lock:
-            known = 0 < number <= self._sent
-        if known:
+        if 0 < number <= self._sent:
             self._mail.drop(self._account, number)

@@ -286,7 +286,10 @@ class Server:
                 pause = COMPLAIN_SECONDS
 
     def _keep(self) -> None:
-        passwords.prepare()
+        try:
+            passwords.prepare()
+        except Exception:
+            log.exception("passwords could not be prepared for")
         while not self._stopping.wait(CHECK_SECONDS):
             try:
                 self._check_all()

@@ -31,7 +31,12 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 # What is about a terminal, or what a page has other ways for, like buttons and lists.
-ELSEWHERE = frozenset({"history", "export", "clear", "timestamp", "bell", "notify", "theme", "focus", "who"})
+ELSEWHERE = frozenset(
+    {"history", "export", "clear", "timestamp", "bell", "notify", "theme", "focus", "who"}
+    # What asks for a password, and what moderators do.
+    | {"register", "login", "invite", "kick", "ban", "unban", "banned", "mute", "unmute", "op", "deop"}
+    | {"allow", "disallow", "redact", "topic-lock", "mode"}
+)
 
 _NOTHING = re.compile(r"^\s*(?://.*|/\*.*?\*/)$|^\s+|(?<=[;{,]) // .*$", re.MULTILINE)
 _LITERAL = re.compile(r'("(?:[^"\\]|\\.)*"|`[^`]*`)')  # of JavaScript

@@ -82,10 +82,10 @@ def _encryption(config: Config) -> Encryption:
     return encryption
 
 
-def serve(data: bytes, tls: TlsMode = TlsMode.off) -> bytes:
+def serve(data: bytes, tls: TlsMode = TlsMode.off, *, closed: bool = False) -> bytes:
     """Returns what a fresh server answers to `data`, up to the end of the connection.
 
-    The client is there until the server has closed.
+    The client is there until the server has closed. A `closed` server wants a key that nobody has.
     """
     ours, theirs = socket.socketpair()
     with ours:
@@ -95,11 +95,13 @@ def serve(data: bytes, tls: TlsMode = TlsMode.off) -> bytes:
         reading = threading.Thread(target=_read_all, args=(ours, received := bytearray()))
         reading.start()
         shared = _shared(tls)
+        shared.entrance.closed = closed
         shared.admission.admit(ADDRESS)
         try:
             Session(shared, theirs, ADDRESS).run()
         finally:
             reading.join()
+            shared.book.close()
     return bytes(received)
 
 

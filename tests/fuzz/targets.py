@@ -163,6 +163,13 @@ def session(data: bytes) -> None:
     assert frames[0]["code"] != "internal"
 
 
+def closed(data: bytes) -> None:
+    """Whatever a client sends first, it is not let in where it would need a key."""
+    received = serve(data, closed=True)
+    if kind_of(data) is not Kind.tls:
+        assert not {frame["t"] for frame in frames_in(received)} - {"error"}
+
+
 def tls(data: bytes) -> None:
     """Whatever a client sends in place of TLS, it is answered in TLS, or told that this is needed."""
     received = serve(data, TlsMode.required)
@@ -179,5 +186,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "names": people_and_rooms,
     "first-bytes": first_bytes,
     "session": session,
+    "closed": closed,
     "tls": tls,
 }
