@@ -143,6 +143,11 @@ class Server:
         return self._shared.encryption.pin
 
     @property
+    def tls(self) -> bool:
+        """Whether TLS is offered."""
+        return self._shared.encryption.context is not None
+
+    @property
     def closed(self) -> bool:
         """Whether a key, or a password, is needed to come in."""
         return self._shared.entrance.closed
@@ -370,7 +375,7 @@ def _left_address(data: Path | None, server: Server) -> Iterator[None]:
         yield
         return
     try:
-        address.write(data, Address(*server.address, server.pin))
+        address.write(data, Address(*server.address, server.pin, server.tls))
     except OSError as error:
         log.warning("invitations will not name this server's address: %s", error)
     try:

@@ -793,9 +793,10 @@ class Session:
             self._shared.doorstep.leave(self)
             self._shared.admission.release(self.address)
             self._shared.forget(self)
-        if not name and (self._served or not is_loopback(self.address)):
-            if not self._served:
-                self._shared.refusals.note(self.address, self._reason)
+        if not name and self._served:
+            return
+        if not name and not is_loopback(self.address):
+            self._shared.refusals.note(self.address, self._reason)
             return
         who = f"{name} left" if name else "a connection ended"
         extra = {"client": name, "address": self.address, "reason": self._reason}
