@@ -22,12 +22,10 @@ from chatctl.commands import COMMANDS
 from chatctl.names import fold
 from chatctl.text import one_line, visible
 from chatctl.web import ELSEWHERE, commands, files
-from tests.helpers import SECONDS, RawClient, RunningServer, fresh, running_server, wait_for
+from tests.helpers import SECONDS, RawClient, RunningServer, fixed_port, fresh, running_server, wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
-
-    from tests.bridge import Bridge
 
 MAX_BYTES = 60 * 1024  # of all that a browser loads
 CHROMIUM = shutil.which("chromium")
@@ -42,7 +40,6 @@ def _lacking() -> str:
     try:
         import axe_core_python  # noqa: F401
         import playwright  # noqa: F401
-        import websockets  # noqa: F401
     except ImportError as error:
         return f"{error.name} is not installed"
     return ""
@@ -68,12 +65,9 @@ def server(browser: Browser) -> Iterator[RunningServer]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def bridge(server: RunningServer) -> Iterator[Bridge]:
-    from tests.bridge import Bridge
-
-    with Bridge(server.port).running() as running:
-        yield running
+def page_of(server: RunningServer) -> str:
+    """Returns the address of the page that a server has."""
+    return f"http://{server.host}:{server.port}/"
 
 
 class Visitor:
@@ -152,13 +146,13 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(browser: Browser, bridge: Bridge) -> Iterator[Callable[..., Visitor]]:
+def visitor(browser: Browser, server: RunningServer) -> Iterator[Callable[..., Visitor]]:
     """Makes visitors, of whom no browser may have complained in the end."""
     with ExitStack() as stack:
         made: list[Visitor] = []
 
         def make(name: str = "", query: str = "", url: str = "", **context: Any) -> Visitor:
-            visitor = Visitor(browser, url or bridge.url, **context)
+            visitor = Visitor(browser, url or page_of(server), **context)
             stack.callback(visitor.close)
             made.append(visitor)
             if name:
@@ -170,10 +164,10 @@ def visitor(browser: Browser, bridge: Bridge) -> Iterator[Callable[..., Visitor]
 
 
 @pytest.fixture(scope="module")
-def still(browser: Browser, bridge: Bridge) -> Iterator[Page]:
+def still(browser: Browser, server: RunningServer) -> Iterator[Page]:
     """A page on which nobody comes in, for its modules alone."""
-    visitor = Visitor(browser, bridge.url)
-    visitor.page.goto(bridge.url)
+    visitor = Visitor(browser, page_of(server))
+    visitor.page.goto(visitor.url)
     yield visitor.page
     visitor.close()
 
@@ -561,13 +555,9 @@ def test_five_thousand_messages_leave_it_quick(
 def test_nothing_is_lost_or_doubled_across_a_restart(
     visitor: Callable[..., Visitor], browser: Browser, tmp_path: Path
 ) -> None:
-    from tests.bridge import Bridge
-
-    with (
-        running_server("--data", str(tmp_path), "--rate", "0") as server,
-        Bridge(server.port).running() as bridge,
-    ):
-        ann = visitor("ann", url=bridge.url)
+    arguments = ("--data", str(tmp_path), "--rate", "0", "--port", str(fixed_port()))
+    with running_server(*arguments) as server:
+        ann = visitor("ann", url=page_of(server))
         with server.client("bob") as bob:
             bob.say("before")
             ann.sees("before")
@@ -577,13 +567,12 @@ def test_nothing_is_lost_or_doubled_across_a_restart(
         ann.say("said while away 2")
         ann.page.locator(".pending").nth(1).wait_for()
         with (
-            running_server("--data", str(tmp_path), "--rate", "0") as again,
+            running_server(*arguments) as again,
             again.client("bob", rooms={"lobby": 1}) as bob,
         ):
             for number in range(5):
                 bob.say(f"missed {number}")
             bob.settle()
-            bridge.target = again.port
             ann.hurry()
             assert bob.texts(2) == ["said while away 1", "said while away 2"]
             ann.sees("said while away 2")
@@ -593,17 +582,23 @@ def test_nothing_is_lost_or_doubled_across_a_restart(
             assert ann.page.locator(".pending").count() == 0
 
 
-def test_lines_that_break_lose_nothing(
-    visitor: Callable[..., Visitor], bridge: Bridge, server: RunningServer
-) -> None:
+def test_lines_that_break_lose_nothing(visitor: Callable[..., Visitor], server: RunningServer) -> None:
     room = fresh("room")
-    ann = visitor(fresh("ann"), f"?room={room}")
+    ann = visitor()
+    lines: list[WebSocketRoute] = []
+
+    def connect(line: WebSocketRoute) -> None:
+        lines[:] = [line, line.connect_to_server()]
+
+    ann.page.route_web_socket("**/ws", connect)
+    ann.come_in(fresh("ann"), f"?room={room}")
     with server.client(fresh("bob"), rooms={room: None}) as bob:
         for number in range(6):
             ann.say(f"ann {number}")
             bob.say(f"bob {number}", room=room)
             if number % 2:
-                bridge.cut()
+                for end in lines:
+                    end.close()
                 ann.hurry()
         ann.sees("bob 5")
         ann.sees("ann 5")
@@ -713,14 +708,12 @@ def test_a_key_is_taken_from_the_address_and_leaves_it(visitor: Callable[..., Vi
 
 
 def test_a_server_with_a_key_lets_in_who_has_it(visitor: Callable[..., Visitor]) -> None:
-    from tests.bridge import Bridge
-
-    with running_server("--key", KEY) as server, Bridge(server.port).running() as bridge:
-        ann = visitor("ann", f"#{KEY}", url=bridge.url)
+    with running_server("--key", KEY) as server:
+        ann = visitor("ann", f"#{KEY}", url=page_of(server))
         ann.say("in")
         ann.sees("in")
-        bob = visitor(url=bridge.url)
-        bob.page.goto(bridge.url)
+        bob = visitor(url=page_of(server))
+        bob.page.goto(bob.url)
         bob.page.get_by_label("Name").fill("bob")
         bob.page.keyboard.press("Enter")
         bob.page.get_by_label("Key").fill(f"not {KEY}")
@@ -793,7 +786,7 @@ def test_what_moderators_do_is_told(visitor: Callable[..., Visitor]) -> None:
         assert ann.page.locator("#mode").text_content() == "read-only"
 
 
-def test_one_is_told_of_what_calls_one(visitor: Callable[..., Visitor], bridge: Bridge) -> None:
+def test_one_is_told_of_what_calls_one(visitor: Callable[..., Visitor]) -> None:
     ann = visitor()
     ann.page.add_init_script(
         """window.shown = [];
@@ -988,15 +981,13 @@ SAID = [
 
 def test_pictures(visitor: Callable[..., Visitor], tmp_path: Path) -> None:
     """Those that the README shows are made by this, where CHATCTL_PICTURES names a folder for them."""
-    from tests.bridge import Bridge
-
     where = Path(os.environ.get("CHATCTL_PICTURES", tmp_path))
     with (
         running_server("--ephemeral") as server,
-        Bridge(server.port).running() as bridge,
         ExitStack() as stack,
     ):
-        ann = visitor("ann", url=bridge.url, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+        screen = {"width": 1280, "height": 800}
+        ann = visitor("ann", url=page_of(server), viewport=screen, reduced_motion="reduce")
         others = {}
         for name in ("carla", "Dmitri", "émile"):
             others[name] = stack.enter_context(server.client(name, rooms={"lobby": None, "ops": None}))

@@ -62,8 +62,9 @@ class HttpConnection:
 
     def feed(self, data: bytes) -> Frames:
         """Takes what the client sent; `receive` says what it means."""
-        self._taken += len(data)
-        self._h11.receive_data(data)
+        if data:  # To h11 nothing would be the end.
+            self._taken += len(data)
+            self._h11.receive_data(data)
         return ()
 
     def pending(self) -> bytes:
