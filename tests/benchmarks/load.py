@@ -41,13 +41,15 @@ class Speech:
     """How one speaks to a server.
 
     Attributes:
-        hello: what to send first, with ``{i}`` for the number of the connection.
+        hello: what to send first, with ``{i}`` for the number of the connection, which has five digits, and
+            ``{port}`` for the server's port.
         ready: what the answer to it holds; empty if there is none.
-        join: what to send then; empty if that was all.
+        join: what to send then, as `hello`; empty if that was all.
         joined: what the answer to that holds.
         prefix: what stands before a payload.
         suffix: what ends a message.
         tls: it is spoken through TLS, verifying nothing.
+        senders: how those speak who send, if in another way.
     """
 
     hello: bytes = b""
@@ -57,6 +59,7 @@ class Speech:
     prefix: bytes = b""
     suffix: bytes = b"\n"
     tls: bool = False
+    senders: Speech | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,8 @@ class _Load:
         self._buffer = bytearray(READ_BYTES)
         self._entering = 0
         self._connect_s = 0.0
-        self._message = speech.prefix + MARKER.ljust(PAYLOAD, b"x") + speech.suffix
+        self._sending = speech.senders or speech
+        self._message = self._sending.prefix + MARKER.ljust(PAYLOAD, b"x") + self._sending.suffix
         self._seen = [0] * plan.receivers
         self._latencies: list[float] = []
         self._last = self._due = 0.0
@@ -211,15 +215,15 @@ class _Load:
         self._connect_s = time.perf_counter() - begun
 
     def _open(self, address: tuple[str, int], number: int) -> None:
-        speech = self._speech
-        steps = [(speech.ready, speech.join), (speech.joined, b"")]
+        speech = self._speech if number < self._plan.receivers else self._sending
+        hello, join = (_filled(words, number, address[1]) for words in (speech.hello, speech.join))
+        steps = [(speech.ready, join), (speech.joined, b"")]
         sock = socket.create_connection(address, CONNECT_SECONDS)
         connection = _Connection(sock, number, [step for step in steps if step[0]])
         self._all.append(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
         self._entering += bool(connection.unmet)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        hello = speech.hello.replace(b"{i}", b"%d" % number)
         if self._context:
             connection.channel = Channel(self._context, "localhost")
             connection.hello = hello
@@ -339,7 +343,7 @@ class _Load:
 
     def _stamped(self) -> bytes:
         payload = b"%%%016x" % time.perf_counter_ns()
-        return self._speech.prefix + payload.ljust(PAYLOAD, b"x") + self._speech.suffix
+        return self._sending.prefix + payload.ljust(PAYLOAD, b"x") + self._sending.suffix
 
     def _note_stamps(self, connection: _Connection, size: int) -> None:
         """Notes how long the messages took that were just read from a connection."""
@@ -348,6 +352,10 @@ class _Load:
         self._latencies += [(now - int(stamp, 16)) / 1e9 for stamp in _STAMP.findall(data)]
         start = data.rfind(MARKER)
         connection.tail = data[start:] if start >= 0 and len(data) - start < 17 else b""
+
+
+def _filled(words: bytes, number: int, port: int) -> bytes:
+    return words.replace(b"{i}", b"%05d" % number).replace(b"{port}", b"%d" % port)
 
 
 def _send(connection: _Connection, data: bytes) -> None:

@@ -10,7 +10,7 @@ from statistics import median
 from tests.benchmarks import long_history, scripts, startup
 from tests.benchmarks.apart import run_apart
 from tests.benchmarks.load import Plan, Result
-from tests.benchmarks.peers import OWN, PEERS, SEALED, Peer, running
+from tests.benchmarks.peers import DIALECTS, OWN, PEERS, SEALED, Peer, running
 from tests.benchmarks.report import Chart
 
 
@@ -22,6 +22,7 @@ class Mode(StrEnum):
     latency = "latency"
     many = "many"
     tls = "tls"
+    dialects = "dialects"
     startup = "startup"
     history = "history"
     scripts = "scripts"
@@ -70,6 +71,9 @@ MEASUREMENTS = {
             "lost": lambda result: result.lost,
         },
     ),
+    Mode.dialects: Measurement(
+        (Plan(), Plan(receivers=1_000, messages=500)), _FLOOD, "deliveries a second", _COMING_IN
+    ),
     Mode.tls: Measurement(
         (Plan(), Plan(receivers=1_000, messages=500)), _FLOOD, "deliveries a second", _COMING_IN
     ),
@@ -97,6 +101,8 @@ def measure(mode: Mode, peers: list[Peer], changes: Mapping[str, int], rounds: i
         return [_scripts(rounds, changes.get("messages", scripts.LINES))]
     if mode == Mode.tls:
         peers = [PEERS[0], SEALED]
+    if mode == Mode.dialects:
+        peers = [PEERS[0], *DIALECTS]
     measurement = MEASUREMENTS[mode]
     plans = [replace(plan, **changes) for plan in measurement.plans]
     # Plans that differed in what was changed would make the same chart.

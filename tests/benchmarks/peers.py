@@ -133,6 +133,21 @@ SEALED = Peer(
     announces=True,
 )
 
+_HELLO = b'{"t":"hello","v":1,"name":"b{i}","backlog":0}'
+# A frame of RFC 6455 whose mask is zero, which changes nothing; the number has two digits more than {i}.
+_WEBSOCKET = Speech(
+    hello=b"GET /ws HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    ready=b"101 Switching Protocols",
+    join=bytes([0x81, 0x80 + len(_HELLO) + 2, 0, 0, 0, 0]) + _HELLO,
+    joined=b'"t":"room"',
+    senders=_CHAT,
+)
+# The first of the others, by whose side receivers speak another language.
+DIALECTS = (
+    Peer(f"{OWN} by WebSocket", sys.executable, (*_SERVE, "--data={data}"), _WEBSOCKET, announces=True),
+)
+
 
 @contextmanager
 def running(peer: Peer) -> Iterator[tuple[tuple[str, int], int]]:

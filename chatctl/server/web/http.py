@@ -174,7 +174,8 @@ class HttpConnection:
     def switch(self, headers: Headers) -> bytes:
         """Returns the answer that another protocol begins behind it."""
         self._answered = self.over = True
-        return self._send(h11.InformationalResponse(status_code=101, headers=_fields(headers)))
+        reason = HTTPStatus.SWITCHING_PROTOCOLS.phrase.encode()
+        return self._send(h11.InformationalResponse(status_code=101, headers=_fields(headers), reason=reason))
 
     def farewell(self, ending: Error | Bye) -> bytes:
         """Returns the answer that is still owed, or the end of the one that goes on."""
