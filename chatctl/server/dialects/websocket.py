@@ -131,7 +131,10 @@ class WebSocket:
             return self._refuse(CloseCode.INVALID_DATA, "not UTF-8")
         if not message or message.isspace():
             return [Pong()] if self._is_in else ()
-        return [CLIENT.read(message)]
+        got = CLIENT.read(message)
+        if isinstance(got, Fault) and got.fatal:
+            self._closing = _close_frame(CloseCode.POLICY_VIOLATION)
+        return [got]
 
     def _refuse(self, code: CloseCode, text: str) -> Frames:
         self._closing = _close_frame(code)
