@@ -33,11 +33,14 @@ class Postbox:
         self._lock = threading.Lock()
         self._sent = 0  # the number up to which the device was sent it
 
-    def deliver(self, caught_up: Callable[[], bool] | None = None) -> None:
+    def deliver(self, caught_up: Callable[[], bool] | None = None) -> int:
         """Sends what the device was not sent yet.
 
         Args:
             caught_up: waits between pages until the device has one; None sends all at once.
+
+        Returns:
+            What `confirm` is to be called with once the device has it; 0 if that is nothing new.
 
         Raises:
             StorageError: it cannot be read, and stays where it is.
@@ -49,12 +52,13 @@ class Postbox:
                 size += len(letter.text)
                 if size > PAGE and caught_up:
                     if not caught_up():
-                        return
+                        return 0
                     size = 0
                 self._send([letter])
             if letters:
                 self._sent = number
                 self._send([Ping(number)])
+            return number if letters else 0
 
     def confirm(self, number: int) -> None:
         """Forgets what was sent up to the ping with this number, which the device has answered.
