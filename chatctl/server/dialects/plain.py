@@ -152,19 +152,15 @@ class Plain:
     # The room that is talked in
 
     def _join(self, room: str) -> Join:
-        self._talk_in(room)
+        self._wanted = [*(self._wanted or [self._room]), room]
+        self._room = room
         return Join(room)
 
     def _part(self, room: str) -> Part:
         if room == self._room:
-            others = self._client.rooms if self._client else ()
-            self._talk_in(next((other for other in others if other != room), LOBBY))
+            self._wanted.clear()
+            self._room = LOBBY
         return Part(room)
-
-    def _talk_in(self, room: str) -> None:
-        self._wanted = self._wanted or [self._room]
-        self._wanted.append(room)
-        self._room = room
 
     def _settle_room(self) -> None:
         """Goes back to the last room they were let into, once all that was asked for is acted on."""
