@@ -175,7 +175,7 @@ def test_a_password_is_not_shown_by_who_knows_telnet() -> None:
     (hello,) = dialect.feed(DO + ECHO + b"secret\r\n")
     assert isinstance(hello, Hello)
     assert (hello.name, hello.password) == ("ann", "secret")
-    assert dialect.pending() == WONT + ECHO + b"\n"
+    assert dialect.pending() == WONT + ECHO + b"\r\n"
     dialect.admitted(Ann())
     assert dialect.pending() == b""
 

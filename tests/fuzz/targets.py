@@ -255,7 +255,7 @@ def _check_said(said: bytes) -> None:
     """Whatever the dialect itself says is telnet, and then lines and what is asked."""
     parts = re.fullmatch(rb"(?:\xff[\xfb-\xfe].)*+(.*)", said, re.DOTALL)
     assert parts
-    check_lines(parts[1])
+    check_lines(parts[1].replace(b"\r\n", b"\n"))
 
 
 def check_lines(received: bytes) -> None:

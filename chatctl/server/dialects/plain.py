@@ -119,7 +119,7 @@ class Plain:
         self._prompted = False
         if self._telnet.hides:
             self._telnet.hide(hidden=False)
-            self._said += "\n"  # The one that was typed was not shown.
+            self._said += "\r\n"  # The one that was typed was not shown, and LF alone stays in the column.
 
     def _act(self, line: str | None) -> ClientFrame | Fault | None:
         if line is None:
