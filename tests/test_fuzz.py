@@ -129,13 +129,50 @@ def test_a_session_that_begins_with_what_looks_like_tls(data: bytes) -> None:
     targets.tls(data)
 
 
+typing = st.lists(
+    st.sampled_from(
+        [
+            *(
+                b"ann",
+                b"\n",
+                b"\r\n",
+                b"\r",
+                b"\0",
+                b"\b",
+                b"\x7f",
+                b"\x15",
+                b"\xff",
+                b"\xfb\x01",
+                b"\xfd\x01",
+            ),
+            *(b"\xfa", b"\xf0", b"\xf7", b"exit\n", b"/join ops\n", b"/part\n", b"/login\n", b"/register\n"),
+            *(b"/help\n", b"/me waves\n", b"\xc3\xa9", b"\xc3", b"\xa9", b"\x1b[A", b"/theme\n", b"x" * 8000),
+        ]
+    )
+    | st.binary(max_size=4),
+    max_size=30,
+).map(b"".join)
+
+
+@quick
+@given(typing | typing.map(lambda data: b"ann\n" + data))
+def test_typed_lines(data: bytes) -> None:
+    targets.plain(data)
+
+
+@quick
+@given(typing.map(lambda data: b"ann\n" + data))
+def test_a_session_of_typed_lines(data: bytes) -> None:
+    targets.session(data)
+
+
 # What the targets see
 
 
 def test_a_session_is_served() -> None:
     frames = frames_in(serve(b'{"t":"hello","v":1,"name":"ann"}\n{"t":"ping","n":7}\n'))
     assert [frame["t"] for frame in frames] == ["welcome", "room", "pong"]
-    assert [frame["code"] for frame in frames_in(serve(b"\xff\n"))] == ["bad-frame"]
+    assert [frame["code"] for frame in frames_in(serve(b"{\xff\n"))] == ["bad-frame"]
     assert serve(b"") == b""
 
 

@@ -39,7 +39,7 @@ class Line(Generic[C]):
     Args:
         sock: a connected socket in blocking mode.
         outbox: the client's, which has sent nothing yet.
-        caller: the client; it is noted when it was heard.
+        caller: the client; while it is not in, it is noted when it was heard.
         doorstep: where it waits until it is in.
 
     Attributes:
@@ -73,7 +73,6 @@ class Line(Generic[C]):
                 self._size = LARGE_READ
             elif len(data) < SMALL_READ:
                 self._size = SMALL_READ
-        self._caller.heard = time.monotonic()
         return data
 
     def _receive_bytes(self, size: int) -> bytes:
@@ -123,6 +122,5 @@ class Line(Generic[C]):
                 continue
             if not more:
                 return Kind.plain if data else None, data
-            self._caller.heard = time.monotonic()
             data += more
         return kind or Kind.plain, data

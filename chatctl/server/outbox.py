@@ -156,6 +156,10 @@ class Outbox:
             self._notify()
             return True
 
+    def is_empty(self) -> bool:
+        """Returns whether all is handed to the kernel, and the client not cut off."""
+        return self._queue is None and not self._closed
+
     def wait_empty(self, timeout: float) -> bool:
         """Waits until all is handed to the kernel; returns False after `timeout` seconds, or if cut off."""
         return self._wait(timeout, patient=False)

@@ -285,7 +285,9 @@ class Session:
 
     def _receive(self, size: int = 0) -> bytes:
         data = self._line.receive(size)
-        self._reason = self._line.lost or self._reason
+        if self._line.lost:
+            self._reason = self._line.lost
+        self.heard = time.monotonic()
         self._pinged = False
         return data
 
@@ -346,7 +348,8 @@ class Session:
             raise Refused("tls-required", TLS_REQUIRED)
         if kind is Kind.http:
             return self._visit(data, encrypted=encrypted)
-        self._send_pending()
+        if not data:
+            self._send_pending()
         return data
 
     def speak(self, dialect: Dialect) -> None:
@@ -453,7 +456,10 @@ class Session:
     def _fetch_mail(self, caught_up: Callable[[], bool] | None) -> None:
         if self._postbox:
             try:
-                self._postbox.deliver(caught_up)
+                sent = self._postbox.deliver(caught_up)
+                # Who cannot say so has what their system has taken.
+                if sent and not self._dialect.answers_pings and (caught_up or self._outbox.is_empty)():
+                    self._postbox.confirm(sent)
             except StorageError as error:
                 log.warning("%s does not get what is kept for them: %s", self.name, error)
 
