@@ -166,7 +166,49 @@ def test_a_session_of_typed_lines(data: bytes) -> None:
     targets.session(data)
 
 
+asked = st.lists(
+    st.sampled_from(
+        [
+            *(b"GET ", b"/ws", b"/", b" HTTP/1.1\r\n", b"Host: h\r\n", b"\r\n", b"\r\n\r\n", b"\n"),
+            *(b"POST /", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"hello", b": ", b"\0"),
+            *(b"0\r\n\r\n", b"5\r\n", b"Connection: close\r\n", b"a" * 9_000),
+            *(targets.GET, targets.POST, targets.UPGRADE, targets.HELLO),
+        ]
+    )
+    | st.binary(max_size=4),
+    max_size=15,
+).map(b"".join)
+
+
+@quick
+@given(asked)
+def test_requests_with_anything_in_them(data: bytes) -> None:
+    targets.http(data)
+
+
+messages = st.builds(
+    lambda first, data, mask: bytes([first, len(data) | (0x80 if mask else 0)]) + bytes(4 * mask) + data,
+    st.sampled_from([0x81, 0x81, 0x01, 0x80, 0x00, 0x82, 0x88, 0x89, 0x8A, 0xC1, 0x09, 0x83]),
+    st.sampled_from([b"", b"{", b'{"t":"ping"}', b'{"t":"hello","v":1,"name":"ann"}', b"\x03\xe8", b"\xff"]),
+    st.sampled_from([True, True, True, False]),
+)
+
+
+@quick
+@given(st.lists(messages | st.binary(max_size=4), max_size=12).map(b"".join))
+def test_websockets_with_anything_in_them(data: bytes) -> None:
+    targets.websocket(data)
+
+
 # What the targets see
+
+
+def test_a_session_over_http_is_served() -> None:
+    assert serve(targets.GET).startswith(b"HTTP/1.1 200 ")
+    frames = targets.check_http(serve(targets.UPGRADE + targets.HELLO))
+    assert [frame["t"] for frame in frames] == ["welcome", "room"]
+    with pytest.raises(AssertionError):
+        targets.check_http(b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
 
 
 def test_a_session_is_served() -> None:

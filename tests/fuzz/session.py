@@ -26,6 +26,7 @@ from chatctl.server.tls_mode import TlsMode
 from chatctl.server.web.sites import Sites
 
 ADDRESS = "192.0.2.1"
+HOST = "h"  # under which the server may be asked by HTTP
 LARGEST = 64 * 1024  # bytes: what a socket takes before anybody reads
 
 
@@ -66,7 +67,7 @@ def _shared(tls: TlsMode) -> Shared:
         encryption=_encryption(config),
         doorstep=Doorstep(),
         refusals=Refusals(),
-        sites=Sites((), ()),
+        sites=Sites([f"http://{HOST}"], ()),
         drainer=_drainer(),
         stopping=threading.Event(),
         forget=lambda _: None,
@@ -87,7 +88,7 @@ def serve(data: bytes, tls: TlsMode = TlsMode.off, *, closed: bool = False) -> b
 
     The client is there until the server has closed. A `closed` server wants a key that nobody has.
     """
-    ours, theirs = socket.socketpair()
+    ours, theirs = _connection()
     with ours:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * LARGEST)
         ours.sendall(data[:LARGEST])
@@ -103,6 +104,17 @@ def serve(data: bytes, tls: TlsMode = TlsMode.off, *, closed: bool = False) -> b
             reading.join()
             shared.book.close()
     return bytes(received)
+
+
+@cache
+def _listener() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def _connection() -> tuple[socket.socket, socket.socket]:
+    """Returns both ends of a connection; that has to be TCP, of which HTTP asks where it arrived."""
+    ours = socket.create_connection(_listener().getsockname())
+    return ours, _listener().accept()[0]
 
 
 def frames_in(received: bytes) -> list[dict[str, Any]]:

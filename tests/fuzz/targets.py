@@ -11,7 +11,12 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
+import h11
 from msgspec import structs
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
 
 from chatctl import framing, names
 from chatctl.errors import ChatError, Refused
@@ -36,7 +41,7 @@ from chatctl.server.dialects.typed import MAX_LINE
 from chatctl.server.first_bytes import Kind, kind_of
 from chatctl.server.tls_mode import TlsMode
 from chatctl.text import one_line, visible
-from tests.fuzz.session import frames_in, serve
+from tests.fuzz.session import HOST, frames_in, serve
 
 SMALL_LIMIT = 200  # bytes: short inputs find it too
 LONGEST_UNKNOWN = 16  # bytes, but for empty lines
@@ -177,7 +182,7 @@ def session(data: bytes) -> None:
         case Kind.tls:
             assert received == ALERT
         case Kind.http:
-            assert received.startswith(b"HTTP/1.1 ")
+            check_http(received)
         case Kind.native:
             _check_frames(frames_in(received))
         case _:
@@ -194,8 +199,11 @@ def _check_frames(frames: list[dict[str, Any]]) -> None:
 def closed(data: bytes) -> None:
     """Whatever a client sends first, it is not let in where it would need a key."""
     received = serve(data, closed=True)
-    if kind_of(data) is not Kind.tls:
-        assert not {frame["t"] for frame in frames_in(received)} - {"error"}
+    match kind_of(data):
+        case Kind.http:
+            assert not {frame["t"] for frame in check_http(received)} - {"error"}
+        case Kind.native:
+            assert not {frame["t"] for frame in frames_in(received)} - {"error"}
 
 
 def tls(data: bytes) -> None:
@@ -207,9 +215,65 @@ def tls(data: bytes) -> None:
         assert [frame["code"] for frame in frames_in(received)] == ["tls-required"]
     elif kind_of(data) is Kind.http:
         assert received.startswith(b"HTTP/1.1 426 ")
+        check_http(received)
     elif received:
         check_lines(received)
         assert received.startswith(b"! this server takes encrypted connections only")
+
+
+GET = f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+POST = f"POST /nothing HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n".encode()
+UPGRADE = (
+    f"GET /ws HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+).encode()
+HELLO = Frame(Opcode.TEXT, b'{"t":"hello","v":1,"name":"ann"}').serialize(mask=True)
+
+
+def http(data: bytes) -> None:
+    """Whatever a client sends over HTTP, or behind what it did so, it is answered in HTTP."""
+    for before in (b"GET ", GET, POST):
+        check_http(serve(before + data))
+
+
+def websocket(data: bytes) -> None:
+    """Whatever a client sends in a WebSocket, it is answered in messages, with an end if it is refused."""
+    _check_frames(check_http(serve(UPGRADE + data)))
+    check_http(serve(UPGRADE + HELLO + data))
+
+
+def check_http(received: bytes) -> list[dict[str, Any]]:
+    """What is received is whole answers, and nothing behind them; returns the frames of a WebSocket."""
+    while received:
+        assert not received.startswith(b"HTTP/1.1 5") or received[9:12] in (b"501", b"505"), received
+        if received.startswith(b"HTTP/1.1 101 "):
+            return _check_messages(received.partition(b"\r\n\r\n")[2])
+        reader = h11.Connection(h11.CLIENT)
+        reader.send(h11.Request(method="GET", target="/", headers=[("Host", HOST)]))
+        reader.send(h11.EndOfMessage())
+        reader.receive_data(received)
+        while not isinstance(event := reader.next_event(), h11.EndOfMessage):
+            assert isinstance(event, h11.Response | h11.InformationalResponse | h11.Data)
+            _check_head(event)
+        received = reader.trailing_data[0]
+    return []
+
+
+def _check_head(event: Any) -> None:
+    """An answer is no page of another's making, and its errors are one line of JSON."""
+    if isinstance(event, h11.Response):
+        assert (b"x-content-type-options", b"nosniff") in event.headers
+    elif isinstance(event, h11.Data) and event.data.startswith(b"{"):
+        assert json.loads(event.data)
+        assert event.data.count(b"\n") == 1
+
+
+def _check_messages(received: bytes) -> list[dict[str, Any]]:
+    reader = ClientProtocol(parse_uri(f"ws://{HOST}/"), state=OPEN, max_size=None)
+    reader.receive_data(received)
+    assert reader.parser_exc is None
+    events = [event for event in reader.events_received() if isinstance(event, Frame)]
+    return [json.loads(bytes(event.data)) for event in events if event.opcode is Opcode.TEXT]
 
 
 def plain(data: bytes) -> None:
@@ -284,4 +348,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "closed": closed,
     "tls": tls,
     "plain": plain,
+    "http": http,
+    "websocket": websocket,
 }
