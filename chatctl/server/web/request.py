@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from msgspec import Struct, json
 
@@ -116,19 +117,20 @@ class Problem(ChatError):
         status: of HTTP, 400 or above.
         headers: to be sent with it.
         close: the connection ends behind it, since what follows cannot be trusted.
+        code: of the protocol, where one says the same; else the status in words, like ``not-found``.
     """
 
     def __init__(
-        self, status: int, text: str, headers: Headers | None = None, *, close: bool = False
+        self, status: int, text: str, headers: Headers | None = None, *, close: bool = False, code: str = ""
     ) -> None:
-        super().__init__(text)
+        super().__init__(text, code=code or HTTPStatus(status).phrase.lower().replace(" ", "-"))
         self.status = status
         self.headers = headers or {}
         self.close = close
 
     def response(self) -> Response:
         """Returns the answer that says so."""
-        answer = json_response({"error": str(self)}, self.status, self.headers)
+        answer = json_response({"error": {"code": self.code, "text": str(self)}}, self.status, self.headers)
         return Response(answer.status, answer.headers, answer.body, close=self.close)
 
 
