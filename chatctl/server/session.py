@@ -385,6 +385,11 @@ class Session:
         while self._bucket and self._ending is None and not self._bucket.take(1):
             self._shared.stopping.wait(min(self._bucket.wait(), LONGEST_PAUSE))
 
+    def stay(self) -> None:
+        """Notes that the client listens from now on, and need not say anything."""
+        self._line.stay()
+        self._served = True
+
     def wait_for_request(self) -> None:
         """Notes that the client has what it asked for, and its time anew to ask for something."""
         self._served = True
