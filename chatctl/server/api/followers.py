@@ -54,6 +54,10 @@ class Follower:
         """Waits until what was sent has left; returns False if that does not happen."""
         return self._session.caught_up()
 
+    def begin(self) -> None:
+        """Shows that all was sent that was said before: some programs show nothing until something comes."""
+        self._session.send(self._form.beat)
+
     def beat(self, now: float) -> None:
         """Shows now and then that the server is there, and whether they are."""
         if now - self._beaten >= BEAT_SECONDS:

@@ -53,6 +53,7 @@ def _begin(shared: Shared, session: Session, follower: Follower, room: str, afte
             pass  # The room was dropped meanwhile, or this client cut off.
         # What has changed since it was asked for was not held against it.
         follower.recheck()
+        follower.begin()
     except Refused as refusal:
         follower.end(refusal)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from http import HTTPStatus
 
 from msgspec import Struct, json
 
@@ -12,6 +11,18 @@ from chatctl.server.dialects.dialect import Dialect
 from chatctl.server.people import Encode
 
 MAX_BODY = 16 * 1024  # bytes
+
+# What says the same as a status in one word; for all others ``bad-request``.
+_CODES = {
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "timeout",
+    413: "too-long",
+    414: "too-long",
+    415: "unsupported-type",
+    431: "too-long",
+}
 
 Headers = dict[str, str]
 
@@ -117,13 +128,13 @@ class Problem(ChatError):
         status: of HTTP, 400 or above.
         headers: to be sent with it.
         close: the connection ends behind it, since what follows cannot be trusted.
-        code: of the protocol, where one says the same; else the status in words, like ``not-found``.
+        code: of the protocol where one says the same, for programs; that of its status if left out.
     """
 
     def __init__(
         self, status: int, text: str, headers: Headers | None = None, *, close: bool = False, code: str = ""
     ) -> None:
-        super().__init__(text, code=code or HTTPStatus(status).phrase.lower().replace(" ", "-"))
+        super().__init__(text, code=code or _CODES.get(status, "bad-request"))
         self.status = status
         self.headers = headers or {}
         self.close = close
