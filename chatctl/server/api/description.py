@@ -21,7 +21,7 @@ TEXT: Json = {
     "type": "string",
     "minLength": 1,
     "maxLength": MAX_TEXT // 4,
-    "pattern": "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\ud800-\\udfff]+$",
+    "pattern": "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]+$",
     "description": f"1 to {MAX_TEXT} bytes of UTF-8; of the controls, line feeds and tabs alone",
 }
 KIND: Json = {"type": "string", "enum": ["text", "action"], "default": "text"}
