@@ -224,8 +224,8 @@ def _room() -> Json:
         "name": "room",
         "in": "path",
         "required": True,
-        "description": f"1 to {MAX_ROOM} characters, in lower case; letters of other scripts are taken too",
-        "schema": {"type": "string", "pattern": f"^[a-z0-9_][a-z0-9_.-]{{0,{MAX_ROOM - 1}}}$"},
+        "description": f"1 to {MAX_ROOM} characters, capitals as small ones; letters of any script are taken",
+        "schema": {"type": "string", "pattern": f"^[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_ROOM - 1}}}$"},
     }
 
 
