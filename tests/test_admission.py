@@ -385,3 +385,15 @@ def test_a_block_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(100):
         admission.penalize("2001:db8::1", Offence.WRONG_SECRET)
     assert caplog.messages == ["2001:db8::/64 is blocked for 50 seconds: wrong keys or passwords"]
+
+
+def test_for_how_long_an_address_is_blocked() -> None:
+    clock = Clock()
+    admission = Admission(0, 0, clock=clock)
+    assert admission.blocked("192.0.2.1") == 0
+    for _ in range(10):
+        admission.penalize("192.0.2.1", Offence.WRONG_SECRET)
+    assert admission.blocked("192.0.2.1") == 50
+    clock.now += 40
+    assert admission.blocked("192.0.2.1") == 10
+    assert admission.blocked("192.0.2.2") == 0

@@ -35,7 +35,7 @@ def problem(data: bytes) -> Problem:
         connection.receive()
     answer = connection.answer(caught.value.response())
     assert answer.startswith(f"HTTP/1.1 {caught.value.status} ".encode())
-    assert b'\r\n\r\n{"error":"' in answer
+    assert b'\r\n\r\n{"error":{"code":"' in answer
     assert answer.count(b"\n") == answer.count(b"\r\n") + 1
     if caught.value.close:
         assert connection.over

@@ -130,3 +130,13 @@ def test_origins_that_are_not_ours(origin: str) -> None:
 def test_what_is_no_origin_cannot_be_allowed(text: str) -> None:
     with pytest.raises(ValueError, match=r"origin|HOST"):
         parse_origin(text)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_a_page_of_another_site_sends_without_an_origin(site: str) -> None:
+    headers = {"host": "localhost:12345", "sec-fetch-site": site}
+    place = Place("127.0.0.1", 12345, tls=False)
+    Sites((), ()).check(Request("GET", "/", headers=headers), place)
+    with pytest.raises(Problem) as caught:
+        Sites((), ()).check(Request("POST", "/", headers=headers), place)
+    assert (caught.value.status, caught.value.close) == (403, True)

@@ -14,7 +14,7 @@ from tests.helpers import ROOT
 PACKAGE = ROOT / "chatctl"
 
 BASE = ["errors"]
-WORDS = [*BASE, "address", "messages", "names", "text"]
+WORDS = [*BASE, "address", "messages", "names", "since", "text"]
 WIRE = [*WORDS, "framing", "commands", "invite", "access.roles"]
 STORE = [*WIRE, "history", "access", "server.admission"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
@@ -31,6 +31,7 @@ LAYERS: dict[str, list[str]] = {
     "names": BASE,
     "text": BASE,
     "address": ["text"],
+    "since": ["text"],
     "framing": WORDS,
     "commands": [*WORDS, "access.roles"],
     "access.roles": WORDS,
@@ -95,11 +96,9 @@ NO_IMPORTS: dict[str, set[str]] = {
     ),
     **dict.fromkeys(["client.display.emoji", "client.display.codes"], WORLD),
     **dict.fromkeys(["server.first_bytes", "server.tls_mode"], WORLD),
+    **dict.fromkeys(["client.lines", "client.settings.known", "client.settings.lines"], WORLD),
     **dict.fromkeys(
-        ["client.lines", "client.since", "client.settings.known", "client.settings.lines"], WORLD
-    ),
-    **dict.fromkeys(
-        ["errors", "address", "messages", "names", "text", "framing", "commands", "invite"], WORLD
+        ["errors", "address", "messages", "names", "since", "text", "framing", "commands", "invite"], WORLD
     ),
 }
 MAY_EXIT = {"cli", "__main__"}

@@ -114,6 +114,11 @@ class Admission:
         seconds = self._newcomers.get(source) + self._new_seconds - NEW_SECONDS
         return _later("too many new connections from your address", seconds) if seconds > GRAIN else None
 
+    def blocked(self, ip: str) -> float:
+        """Returns the seconds for which an address is blocked for what came from there; 0 if it is not."""
+        with self._lock:
+            return self._penalties.blocked(source_of(ip))
+
     def release(self, ip: str) -> None:
         """Counts an admitted connection out."""
         source = source_of(ip)

@@ -117,6 +117,7 @@ def recheck_all(shared: Shared) -> None:
     """
     for session in shared.sessions():
         recheck(shared, session)
+    shared.followers.recheck()
 
 
 def recheck(shared: Shared, session: Session) -> None:

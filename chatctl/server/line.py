@@ -46,7 +46,7 @@ class Line(Generic[C]):
         lost: how the connection came to its end, if the client did not close it.
     """
 
-    __slots__ = ("_caller", "_doorstep", "_outbox", "_read", "_size", "_sock", "lost")
+    __slots__ = ("_caller", "_doorstep", "_outbox", "_read", "_size", "_sock", "_stays", "lost")
 
     def __init__(self, sock: socket.socket, outbox: Outbox, caller: C, doorstep: Doorstep[C]) -> None:
         self._sock = sock
@@ -55,6 +55,7 @@ class Line(Generic[C]):
         self._doorstep = doorstep
         self._read: Callable[[int], bytes] = self._receive_bytes
         self._size = SMALL_READ
+        self._stays = False
         self.lost = ""
 
     def receive(self, size: int = 0) -> bytes:
@@ -77,12 +78,16 @@ class Line(Generic[C]):
 
     def _receive_bytes(self, size: int) -> bytes:
         """Returns what comes from the socket; nothing either if others took the client's place meanwhile."""
-        if self._caller.name:
+        if self._caller.name or self._stays:
             return self._sock.recv(size)
         self._doorstep.wait_for(self._caller)
         data = self._sock.recv(size)
         self._caller.heard = time.monotonic()
         return data if self._doorstep.leave(self._caller) else b""
+
+    def stay(self) -> None:
+        """Has the client stay without coming in: nobody takes its place, however silent it is."""
+        self._stays = True
 
     # How it begins
 

@@ -30,6 +30,8 @@ from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
 from chatctl.server import identity, permissions
 from chatctl.server.admission import Admission, is_loopback
+from chatctl.server.api.followers import Followers
+from chatctl.server.api.rates import Rates
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
@@ -91,6 +93,8 @@ class Server:
             doorstep=Doorstep(),
             refusals=Refusals(),
             sites=Sites(config.allow_origin, _own_names(config)),
+            rates=Rates(config.rate, config.burst),
+            followers=Followers(),
             drainer=Drainer(),
             stopping=threading.Event(),
             forget=self._forget,
@@ -305,6 +309,7 @@ class Server:
         now = time.monotonic()
         for session in self._all_sessions():
             session.check(now)
+        self._shared.followers.beat(now)
         try:
             self._recheck()
         except StorageError as error:

@@ -58,6 +58,8 @@ from chatctl.messages import (
 from chatctl.names import check_name, check_room
 from chatctl.server import identity, inviting, lookup, moderation, modes, permissions, redacting, sockets
 from chatctl.server.admission import Admission, TokenBucket, is_loopback
+from chatctl.server.api.followers import Followers
+from chatctl.server.api.rates import Rates
 from chatctl.server.config import Config
 from chatctl.server.dialects.choice import dialect_for
 from chatctl.server.dialects.dialect import Dialect, Frames
@@ -109,6 +111,8 @@ class Shared:
         doorstep: those who are not in, and are waited for.
         refusals: what is logged of those who do not come in.
         sites: the names and pages by which browsers may come.
+        rates: how often somebody may ask for something over HTTP.
+        followers: those who follow rooms over HTTP.
         drainer: sends what sockets did not take at once.
         stopping: set once the server is going down.
         forget: called with a session that has ended.
@@ -126,6 +130,8 @@ class Shared:
     doorstep: Doorstep[Session]
     refusals: Refusals
     sites: Sites
+    rates: Rates
+    followers: Followers
     drainer: Drainer
     stopping: threading.Event
     forget: Callable[[Session], None]
@@ -381,6 +387,11 @@ class Session:
         self._asked = time.monotonic()
         while self._bucket and self._ending is None and not self._bucket.take(1):
             self._shared.stopping.wait(min(self._bucket.wait(), LONGEST_PAUSE))
+
+    def stay(self) -> None:
+        """Notes that the client listens from now on, and need not say anything."""
+        self._line.stay()
+        self._served = True
 
     def wait_for_request(self) -> None:
         """Notes that the client has what it asked for, and its time anew to ask for something."""

@@ -12,6 +12,8 @@ from typing import Any
 from chatctl.access.opened import AccessBook
 from chatctl.history.memory import MemoryLog
 from chatctl.server.admission import Admission
+from chatctl.server.api.followers import Followers
+from chatctl.server.api.rates import Rates
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
@@ -68,6 +70,8 @@ def _shared(tls: TlsMode) -> Shared:
         doorstep=Doorstep(),
         refusals=Refusals(),
         sites=Sites([f"http://{HOST}"], ()),
+        rates=Rates(config.rate, config.burst),
+        followers=Followers(),
         drainer=_drainer(),
         stopping=threading.Event(),
         forget=lambda _: None,

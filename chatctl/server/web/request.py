@@ -12,6 +12,18 @@ from chatctl.server.people import Encode
 
 MAX_BODY = 16 * 1024  # bytes
 
+# What says the same as a status in one word; for all others ``bad-request``.
+_CODES = {
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "timeout",
+    413: "too-long",
+    414: "too-long",
+    415: "unsupported-type",
+    431: "too-long",
+}
+
 Headers = dict[str, str]
 
 
@@ -116,19 +128,20 @@ class Problem(ChatError):
         status: of HTTP, 400 or above.
         headers: to be sent with it.
         close: the connection ends behind it, since what follows cannot be trusted.
+        code: of the protocol where one says the same, for programs; that of its status if left out.
     """
 
     def __init__(
-        self, status: int, text: str, headers: Headers | None = None, *, close: bool = False
+        self, status: int, text: str, headers: Headers | None = None, *, close: bool = False, code: str = ""
     ) -> None:
-        super().__init__(text)
+        super().__init__(text, code=code or _CODES.get(status, "bad-request"))
         self.status = status
         self.headers = headers or {}
         self.close = close
 
     def response(self) -> Response:
         """Returns the answer that says so."""
-        answer = json_response({"error": str(self)}, self.status, self.headers)
+        answer = json_response({"error": {"code": self.code, "text": str(self)}}, self.status, self.headers)
         return Response(answer.status, answer.headers, answer.body, close=self.close)
 
 

@@ -18,6 +18,10 @@ from chatctl.server.web.request import Place, Problem, Request
 
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)
+_SAFE = ("GET", "HEAD", "OPTIONS")
+# Where a browser says that a request is from (Fetch Metadata Request Headers, section 2.4).
+_SITE = "sec-fetch-site"
+_FOREIGN = ("cross-site", "same-site")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -69,6 +73,8 @@ class Sites:
             Problem: 403.
         """
         origin = request.headers.get("origin")
+        if origin is None and request.method not in _SAFE and request.headers.get(_SITE, "none") in _FOREIGN:
+            raise Problem(403, "not from a page of another site", close=True)
         if origin is not None and not self._is_origin(origin, place):
             text = "not from a page of another origin: `chatctl serve --allow-origin` allows it"
             raise Problem(403, text, close=True)

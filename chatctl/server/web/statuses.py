@@ -31,4 +31,4 @@ def problem_of(refusal: Refused | Error | Bye) -> Problem:
     """Returns what a refusal is over HTTP."""
     text = str(refusal) if isinstance(refusal, Refused) else refusal.text
     status = _STATUSES.get(refusal.code, 500)
-    return Problem(status, text, _HEADERS.get(status))
+    return Problem(status, text, _HEADERS.get(status), code=refusal.code)

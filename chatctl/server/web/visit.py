@@ -87,6 +87,7 @@ class Visit:
         send(head)
         if self._http.is_head:
             return
+        self._session.stay()
         self._session.encode = answer.encode
         self._session.send = lambda data: send(wrap(data))
         try:
