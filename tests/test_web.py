@@ -63,7 +63,7 @@ class Answer:
         """The words of an error, which is one line of JSON."""
         assert self.headers["content-type"] == "application/json"
         assert self.body.count(b"\n") == 1
-        words = json.loads(self.body)["error"]
+        words = json.loads(self.body)["error"]["text"]
         assert isinstance(words, str)
         return words
 
