@@ -48,6 +48,7 @@ class Speech:
         prefix: what stands before a payload.
         suffix: what ends a message.
         tls: it is spoken through TLS, verifying nothing.
+        receiving: how those speak who only listen, where that is another way.
     """
 
     hello: bytes = b""
@@ -57,6 +58,7 @@ class Speech:
     prefix: bytes = b""
     suffix: bytes = b"\n"
     tls: bool = False
+    receiving: Speech | None = None
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,8 @@ class _Load:
 
     def _open(self, address: tuple[str, int], number: int) -> None:
         speech = self._speech
+        if number < self._plan.receivers:
+            speech = speech.receiving or speech
         steps = [(speech.ready, speech.join), (speech.joined, b"")]
         sock = socket.create_connection(address, CONNECT_SECONDS)
         connection = _Connection(sock, number, [step for step in steps if step[0]])

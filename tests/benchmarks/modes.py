@@ -10,7 +10,7 @@ from statistics import median
 from tests.benchmarks import long_history, scripts, startup
 from tests.benchmarks.apart import run_apart
 from tests.benchmarks.load import Plan, Result
-from tests.benchmarks.peers import OWN, PEERS, SEALED, Peer, running
+from tests.benchmarks.peers import OWN, PEERS, PLAIN, SEALED, Peer, running
 from tests.benchmarks.report import Chart
 
 
@@ -22,6 +22,7 @@ class Mode(StrEnum):
     latency = "latency"
     many = "many"
     tls = "tls"
+    plain = "plain"
     startup = "startup"
     history = "history"
     scripts = "scripts"
@@ -73,6 +74,7 @@ MEASUREMENTS = {
     Mode.tls: Measurement(
         (Plan(), Plan(receivers=1_000, messages=500)), _FLOOD, "deliveries a second", _COMING_IN
     ),
+    Mode.plain: Measurement((Plan(),), _FLOOD, "deliveries a second", _COMING_IN),
     Mode.many: Measurement(
         (Plan(receivers=1_000, messages=500), Plan(receivers=10_000, messages=50)),
         _FLOOD,
@@ -80,6 +82,7 @@ MEASUREMENTS = {
         _COMING_IN,
     ),
 }
+_BESIDE = {Mode.tls: SEALED, Mode.plain: PLAIN}
 
 
 def measure(mode: Mode, peers: list[Peer], changes: Mapping[str, int], rounds: int) -> list[Chart]:
@@ -95,8 +98,8 @@ def measure(mode: Mode, peers: list[Peer], changes: Mapping[str, int], rounds: i
         return [_history(rounds, changes.get("messages", long_history.KEPT))]
     if mode == Mode.scripts:
         return [_scripts(rounds, changes.get("messages", scripts.LINES))]
-    if mode == Mode.tls:
-        peers = [PEERS[0], SEALED]
+    if mode in _BESIDE:
+        peers = [PEERS[0], _BESIDE[mode]]
     measurement = MEASUREMENTS[mode]
     plans = [replace(plan, **changes) for plan in measurement.plans]
     # Plans that differed in what was changed would make the same chart.

@@ -124,12 +124,19 @@ PEERS = (
     Peer("mosquitto", "mosquitto", ("-c", "{config}"), _MQTT, _MOSQUITTO),
 )
 
-# Measured beside the first of the others alone, as nobody else encrypts.
+# These are measured beside the first of the others alone: nobody else encrypts, or speaks several languages.
 SEALED = Peer(
     f"{OWN} --tls required",
     sys.executable,
     (*_SERVE, "--data={data}", "--tls=required"),
     replace(_CHAT, tls=True),
+    announces=True,
+)
+PLAIN = Peer(
+    f"{OWN}, plain text",
+    sys.executable,
+    (*_SERVE, "--data={data}"),
+    replace(_CHAT, receiving=Speech(hello=b"b{i}\n", ready=b"- in #lobby")),
     announces=True,
 )
 
