@@ -41,7 +41,8 @@ from chatctl.server.outbox import Drainer, wake_reader
 from chatctl.server.people import People
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
-from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
+from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session
+from chatctl.server.shared import Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
 from chatctl.server.tls_mode import TlsMode
 from chatctl.server.web.sites import Sites

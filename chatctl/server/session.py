@@ -9,77 +9,55 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
-from chatctl.access import roles
 from chatctl.access.keys import Key
-from chatctl.access.opened import AccessBook
 from chatctl.errors import FrameError, NotProven, Refused, StorageError
 from chatctl.framing import Fault
-from chatctl.history.log import Log, Post
+from chatctl.history.log import Post
 from chatctl.messages import (
     MAX_AGENT,
     MAX_HANDSHAKE,
     MAX_NONCE,
     Ack,
-    AskBans,
-    AskHistory,
-    Away,
     Bye,
     ClientFrame,
     Error,
     Frame,
     Hello,
-    Invite,
     Join,
     Leave,
-    ListRooms,
     Login,
-    Members,
-    Moderate,
     Notice,
     Part,
     Ping,
     Pong,
-    Redact,
     Register,
     Rename,
     Renamed,
     Role,
     Say,
-    Search,
-    SetAway,
-    SetMode,
     SetTopic,
     Tell,
-    Who,
-    Whois,
 )
 from chatctl.names import check_name, check_room
-from chatctl.server import identity, inviting, lookup, moderation, modes, permissions, redacting, sockets
-from chatctl.server.admission import Admission, TokenBucket, is_loopback
-from chatctl.server.api.followers import Followers
-from chatctl.server.api.rates import Rates
-from chatctl.server.config import Config
+from chatctl.server import identity, permissions, sockets
+from chatctl.server.admission import TokenBucket, is_loopback
+from chatctl.server.answers import ANSWERS
 from chatctl.server.dialects.choice import dialect_for
 from chatctl.server.dialects.dialect import Dialect, Frames
 from chatctl.server.dialects.native import Native
-from chatctl.server.doorstep import Doorstep
-from chatctl.server.encryption import Encryption
-from chatctl.server.entrance import MAX_ROOMS_JOINED, Entrance, Entry, check_hello
+from chatctl.server.entrance import MAX_ROOMS_JOINED, Entry, check_hello
 from chatctl.server.first_bytes import Kind
-from chatctl.server.hub import Hub
 from chatctl.server.line import Line
-from chatctl.server.outbox import Drainer, Outbox, wake_reader
+from chatctl.server.outbox import Outbox, wake_reader
 from chatctl.server.penalties import Offence
 from chatctl.server.people import NOBODY, Encode, Member
 from chatctl.server.postbox import Postbox
 from chatctl.server.proof import Proof
-from chatctl.server.refusals import Refusals
-from chatctl.server.resumption import Resumption, Ticket
+from chatctl.server.resumption import Ticket
 from chatctl.server.room import POST_SIZE, PostSet, Room
+from chatctl.server.shared import Shared
 from chatctl.server.web.request import Place
-from chatctl.server.web.sites import Sites
 from chatctl.text import MAX_TOPIC, check_text, one_line
 
 log = logging.getLogger(__name__)
@@ -93,49 +71,6 @@ TLS_REQUIRED = (
     "or openssl s_client instead of nc"
 )
 LONGEST_PAUSE = 1.0  # seconds in which a client that is held up looks whether it is still to be served
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all sessions of a server share.
-
-    Attributes:
-        config: what was set.
-        log: keeps what is said.
-        book: who may do what.
-        hub: the people and rooms.
-        entrance: lets people in.
-        resumption: whose session is whose.
-        admission: who may come in.
-        encryption: what is offered and asked for.
-        doorstep: those who are not in, and are waited for.
-        refusals: what is logged of those who do not come in.
-        sites: the names and pages by which browsers may come.
-        rates: how often somebody may ask for something over HTTP.
-        followers: those who follow rooms over HTTP.
-        drainer: sends what sockets did not take at once.
-        stopping: set once the server is going down.
-        forget: called with a session that has ended.
-        sessions: returns all that there are.
-    """
-
-    config: Config
-    log: Log
-    book: AccessBook
-    hub: Hub
-    entrance: Entrance
-    resumption: Resumption[Session]
-    admission: Admission
-    encryption: Encryption
-    doorstep: Doorstep[Session]
-    refusals: Refusals
-    sites: Sites
-    rates: Rates
-    followers: Followers
-    drainer: Drainer
-    stopping: threading.Event
-    forget: Callable[[Session], None]
-    sessions: Callable[[], list[Session]]
 
 
 class Session:
@@ -513,7 +448,10 @@ class Session:
             )
             return
         try:
-            _ACTIONS[type(frame)](self, frame)
+            if action := _ACTIONS.get(type(frame)):
+                action(self, frame)
+            else:
+                ANSWERS[type(frame)](self._shared, self, frame)
         except (Refused, FrameError) as error:
             self._refuse(error, frame)
 
@@ -650,58 +588,9 @@ class Session:
             check_text(frame.text, MAX_TOPIC)
         room.set_topic(self, frame.text, frame.n)
 
-    def _who(self, frame: Who) -> None:
-        room = None if frame.room is None else check_room(frame.room)
-        if room is None or permissions.sees_open(self._shared.book, self, room):
-            self.send_frame(self._shared.hub.who(room, frame.n))
-        else:
-            self.send_frame(Members(names=[], count=0, room=room, re=frame.n))
-
-    def _away(self, frame: SetAway) -> None:
-        if frame.text:
-            check_text(frame.text, MAX_TOPIC)
-        self.person.away = frame.text
-        self.send_frame(Away(self.name, frame.text, frame.n))
-        for device in self.person.devices:
-            if device is not self:
-                device.send(device.encode([Away(self.name, frame.text)]))
-
-    def _whois(self, frame: Whois) -> None:
-        self.send_frame(self._shared.hub.whois(frame, self._may_read, addresses=self._sees_addresses()))
-
-    def _sees_addresses(self) -> bool:
-        return roles.is_at_least(self.role, roles.SEE_ADDRESSES)
-
-    def _may_read(self, room: str) -> bool:
-        return permissions.may_read(self._shared.book, self, room)
-
     def idle(self) -> float:
         """Returns the seconds since the client said something, or came in."""
         return time.monotonic() - self._spoke
-
-    def _list(self, frame: ListRooms) -> None:
-        self.send_frame(self._shared.hub.list_rooms(self._may_read, frame.n))
-
-    def _history(self, frame: AskHistory) -> None:
-        self.send(self.encode(lookup.history(self._shared.log, self._shared.book, frame, self)))
-
-    def _search(self, frame: Search) -> None:
-        self.send_frame(lookup.search(self._shared.log, self._shared.book, frame, self))
-
-    def _moderate(self, frame: Moderate) -> None:
-        moderation.moderate(self._shared, self, frame)
-
-    def _banned(self, frame: AskBans) -> None:
-        moderation.answer_bans(self._shared, self, frame)
-
-    def _mode(self, frame: SetMode) -> None:
-        modes.set_mode(self._shared, self, frame)
-
-    def _redact(self, frame: Redact) -> None:
-        redacting.redact(self._shared, self, frame)
-
-    def _invite(self, frame: Invite) -> None:
-        inviting.invite(self._shared, self, frame)
 
     def _ping(self, frame: Ping) -> None:
         self.send_frame(Pong(re=frame.n))
@@ -827,17 +716,6 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     Part: Session._part,
     Rename: Session._rename,
     SetTopic: Session._topic,
-    Who: Session._who,
-    SetAway: Session._away,
-    Whois: Session._whois,
-    ListRooms: Session._list,
-    AskHistory: Session._history,
-    Search: Session._search,
-    Moderate: Session._moderate,
-    AskBans: Session._banned,
-    SetMode: Session._mode,
-    Redact: Session._redact,
-    Invite: Session._invite,
     Ping: Session._ping,
     Register: Session._register,
     Login: Session._log_in,

@@ -49,7 +49,7 @@ class Speech:
         prefix: what stands before a payload.
         suffix: what ends a message.
         tls: it is spoken through TLS, verifying nothing.
-        senders: how those speak who send, if in another way.
+        receiving: how those speak who only listen, where that is another way.
     """
 
     hello: bytes = b""
@@ -59,7 +59,7 @@ class Speech:
     prefix: bytes = b""
     suffix: bytes = b"\n"
     tls: bool = False
-    senders: Speech | None = None
+    receiving: Speech | None = None
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,7 @@ class _Load:
         self._buffer = bytearray(READ_BYTES)
         self._entering = 0
         self._connect_s = 0.0
-        self._sending = speech.senders or speech
-        self._message = self._sending.prefix + MARKER.ljust(PAYLOAD, b"x") + self._sending.suffix
+        self._message = speech.prefix + MARKER.ljust(PAYLOAD, b"x") + speech.suffix
         self._seen = [0] * plan.receivers
         self._latencies: list[float] = []
         self._last = self._due = 0.0
@@ -215,7 +214,9 @@ class _Load:
         self._connect_s = time.perf_counter() - begun
 
     def _open(self, address: tuple[str, int], number: int) -> None:
-        speech = self._speech if number < self._plan.receivers else self._sending
+        speech = self._speech
+        if number < self._plan.receivers:
+            speech = speech.receiving or speech
         hello, join = (_filled(words, number, address[1]) for words in (speech.hello, speech.join))
         steps = [(speech.ready, join), (speech.joined, b"")]
         sock = socket.create_connection(address, CONNECT_SECONDS)
@@ -343,7 +344,7 @@ class _Load:
 
     def _stamped(self) -> bytes:
         payload = b"%%%016x" % time.perf_counter_ns()
-        return self._sending.prefix + payload.ljust(PAYLOAD, b"x") + self._sending.suffix
+        return self._speech.prefix + payload.ljust(PAYLOAD, b"x") + self._speech.suffix
 
     def _note_stamps(self, connection: _Connection, size: int) -> None:
         """Notes how long the messages took that were just read from a connection."""

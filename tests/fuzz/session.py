@@ -23,7 +23,8 @@ from chatctl.server.outbox import Drainer
 from chatctl.server.people import People
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
-from chatctl.server.session import Session, Shared
+from chatctl.server.session import Session
+from chatctl.server.shared import Shared
 from chatctl.server.tls_mode import TlsMode
 from chatctl.server.web.sites import Sites
 

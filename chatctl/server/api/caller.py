@@ -18,7 +18,8 @@ from chatctl.server.web.request import Problem, Request
 
 if TYPE_CHECKING:
     from chatctl.server.room import Room
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 
 class Caller:

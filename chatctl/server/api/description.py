@@ -11,7 +11,8 @@ from chatctl.server.web.request import MAX_BODY, Request, Response, json_respons
 from chatctl.text import MAX_TEXT
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 Json = dict[str, Any]
 

@@ -14,7 +14,8 @@ from chatctl.server.api.streams import EVENTS, LINES
 from chatctl.server.web.request import Request, Streaming
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 
 def follow(shared: Shared, session: Session, request: Request) -> Streaming:

@@ -23,7 +23,8 @@ from chatctl.server.web.request import Problem, Request, Response, json_response
 from chatctl.text import check_text
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 PATIENCE_SECONDS = 60.0  # for the disk
 

@@ -14,7 +14,8 @@ from chatctl.server.api.caller import Caller, identify
 from chatctl.server.web.request import Problem, Request, Response, json_response
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 
 class RoomsAnswer(Struct):

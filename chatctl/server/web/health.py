@@ -12,7 +12,8 @@ from chatctl.server.web.request import Request, Response, json_response
 from chatctl.server.web.statuses import problem_of
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 
 class Health(Struct):

@@ -11,7 +11,8 @@ from chatctl.server.web.routes import Route
 from chatctl.web import HEADERS, files
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 # A browser asks each time, and is told that nothing has changed: after an update it has all of the new page.
 CACHE = {"Cache-Control": "no-cache"}

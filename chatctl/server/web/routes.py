@@ -9,7 +9,8 @@ from urllib.parse import unquote
 from chatctl.server.web.request import Answer, Problem, Request
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 Handler = Callable[["Shared", "Session", Request], Answer]
 

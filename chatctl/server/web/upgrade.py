@@ -13,7 +13,8 @@ from chatctl.server.web.request import Problem, Request, Switch
 from chatctl.text import one_line
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 
 def upgrade(_shared: Shared, _session: Session, request: Request) -> Switch:

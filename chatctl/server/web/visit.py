@@ -14,7 +14,8 @@ from chatctl.server.web.statuses import problem_of
 from chatctl.server.web.table import routes
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 
 class Visit:
