@@ -36,7 +36,7 @@ export function entered({ server }) {
 }
 
 export function online() {
-	line("");
+	line(log.place ? "" : $("line-text").textContent);
 	if (log.place) log.changed();
 	$("say").focus();
 }
@@ -50,17 +50,17 @@ export function ended({ code, text }) {
 	line({ bye: "You left the chat", replaced: "The chat goes on in another window" }[code] ?? oneLine(text), "Come in again");
 }
 
-function line(text, button) {
+export function line(text, button = "") {
 	$("line").hidden = !text;
 	setText($("line-text"), text);
 	setText($("line-do"), button);
 }
 
-export function refused({ code, text, wants }) {
+export function refused({ text, wants }) {
 	$("door").hidden = false;
 	app.hidden = true;
 	for (const what of ["key", "password"]) if (wants === what) $(`${what}-part`).hidden = false;
-	complain(code === "lost" ? "The chat cannot be reached." : text);
+	complain(text);
 	$(wants ?? "name").select();
 }
 
@@ -71,7 +71,7 @@ function complain(text) {
 
 export function went(place) {
 	if (place) log.show(place);
-	composer.show(place, place ? `Message ${labelOf(place)}` : "Enter a room to talk");
+	composer.show(place, place ? `Message ${labelOf(place)}` : "Enter a room");
 	drawer("");
 	changed();
 }
@@ -136,7 +136,7 @@ function drawAll() {
 	const { topic, mode, count, room, items, more, pending } = place ?? {};
 	const title = place ? labelOf(place) : "Come in";
 	const empty = !more && !items?.length && !pending?.length;
-	const texts = { title, topic: oneLine(topic ?? ""), mode, me: oneLine(kept.name ?? ""), standing: chat.standing(), count, empty: empty && "Nothing has been said here yet." };
+	const texts = { title, topic: oneLine(topic ?? ""), mode, me: oneLine(kept.name ?? ""), standing: chat.standing(), count, empty: empty && "Nothing was said here yet." };
 	for (const id in texts) setText($(id), texts[id] || "");
 	$("show-people").hidden = !room;
 	if (app.dataset.panel === "people") drawPeople(place);
