@@ -641,6 +641,7 @@ def test_each_room_has_its_draft(visitor: Callable[..., Visitor]) -> None:
     ann.box.fill("for the other")
     ann.page.keyboard.press("Alt+1")
     assert ann.box.input_value() == ""
+    ann.page.locator(".tab.draft", has_text="other").wait_for()
     ann.page.keyboard.press("Alt+2")
     assert ann.box.input_value() == "for the other"
 

@@ -43,7 +43,7 @@ export function online() {
 
 export function offline({ text }) {
 	if (app.hidden) complain("The chat cannot be reached, and is tried again.");
-	line(`${oneLine(text)}; what you say now is sent when it is back`, "Try now");
+	line(`${oneLine(text)}; what you say is sent when it is back`, "Try now");
 }
 
 export function ended({ code, text }) {
@@ -152,7 +152,7 @@ function tab(place, number) {
 	const label = labelOf(place);
 	const news = unread ? `, ${unread} unread${called ? ", for you" : ""}` : "";
 	const open = { "aria-label": label + news, "aria-current": place === chat.focus && "page", title: number < 10 && `Alt+${number}` };
-	const kinds = ["tab", unread && "unread", called && "called", kept.drafts?.[key] && "draft"];
+	const kinds = ["tab", unread && "unread", called && "called", place !== chat.focus && kept.drafts?.[key] && "draft"];
 	return el("li", { class: kinds.filter(Boolean).join(" ") },
 		button("open", key, () => pick(place), open,
 			room ? el("span", { class: "hash" }, "#") : badge(label), el("bdi", null, oneLine(room ?? label)), unread && el("small", { class: "count" }, unread)),
