@@ -636,6 +636,7 @@ def test_each_room_has_its_draft(visitor: Callable[..., Visitor]) -> None:
     ann.box.fill("for the other")
     ann.page.keyboard.press("Alt+1")
     assert ann.box.input_value() == ""
+    ann.page.locator(".tab.draft", has_text="other").wait_for()
     ann.page.keyboard.press("Alt+2")
     assert ann.box.input_value() == "for the other"
 
@@ -803,6 +804,20 @@ def test_one_is_told_of_what_calls_one(visitor: Callable[..., Visitor]) -> None:
         _send(lines[0], {"t": "told", "at": 1000, "name": "bob", "text": "psst"})
         ann.until("shown.length")
         assert ann.run("shown") == [["bob", "psst"]]
+
+
+def test_a_room_that_does_not_let_one_in_says_so(visitor: Callable[..., Visitor]) -> None:
+    ann = visitor()
+
+    def answers(frame: dict[str, Any]) -> list[Any]:
+        if frame["t"] != "hello":
+            return welcoming(frame)
+        refusal = {"t": "error", "code": "forbidden", "text": "only those who are invited may enter #ops"}
+        return [welcoming(frame)[0], refusal]
+
+    with scripted(ann, answers):
+        ann.come_in("ann", "?room=ops")
+        ann.page.get_by_role("status").get_by_text("only those who are invited may enter #ops").wait_for()
 
 
 # Hostile content

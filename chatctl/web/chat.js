@@ -225,7 +225,7 @@ export function tell(parts, place = focus, kind = "") {
 	return place?.append({ at: Date.now(), parts, kind });
 }
 
-export const alarm = (text) => tell([oneLine(text)], focus, "alarm");
+export const alarm = (text) => (focus ? tell([oneLine(text)], focus, "alarm") : page.line(oneLine(text)));
 
 // Places
 

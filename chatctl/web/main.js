@@ -36,31 +36,31 @@ export function entered({ server }) {
 }
 
 export function online() {
-	line("");
+	line(log.place ? "" : $("line-text").textContent);
 	if (log.place) log.changed();
 	$("say").focus();
 }
 
 export function offline({ text }) {
 	if (app.hidden) complain("The chat cannot be reached, and is tried again.");
-	line(`${oneLine(text)}; what you say now is sent when it is back`, "Try now");
+	line(`${oneLine(text)}; what you say is sent when it is back`, "Try now");
 }
 
 export function ended({ code, text }) {
 	line({ bye: "You left the chat", replaced: "The chat goes on in another window" }[code] ?? oneLine(text), "Come in again");
 }
 
-function line(text, button) {
+export function line(text, button = "") {
 	$("line").hidden = !text;
 	setText($("line-text"), text);
 	setText($("line-do"), button);
 }
 
-export function refused({ code, text, wants }) {
+export function refused({ text, wants }) {
 	$("door").hidden = false;
 	app.hidden = true;
 	for (const what of ["key", "password"]) if (wants === what) $(`${what}-part`).hidden = false;
-	complain(code === "lost" ? "The chat cannot be reached." : text);
+	complain(text);
 	$(wants ?? "name").select();
 }
 
@@ -71,7 +71,7 @@ function complain(text) {
 
 export function went(place) {
 	if (place) log.show(place);
-	composer.show(place, place ? `Message ${labelOf(place)}` : "Enter a room to talk");
+	composer.show(place, place ? `Message ${labelOf(place)}` : "Enter a room");
 	drawer("");
 	changed();
 }
@@ -136,7 +136,7 @@ function drawAll() {
 	const { topic, mode, count, room, items, more, pending } = place ?? {};
 	const title = place ? labelOf(place) : "Come in";
 	const empty = !more && !items?.length && !pending?.length;
-	const texts = { title, topic: oneLine(topic ?? ""), mode, me: oneLine(kept.name ?? ""), standing: chat.standing(), count, empty: empty && "Nothing has been said here yet." };
+	const texts = { title, topic: oneLine(topic ?? ""), mode, me: oneLine(kept.name ?? ""), standing: chat.standing(), count, empty: empty && "Nothing was said here yet." };
 	for (const id in texts) setText($(id), texts[id] || "");
 	$("show-people").hidden = !room;
 	if (app.dataset.panel === "people") drawPeople(place);
@@ -152,7 +152,7 @@ function tab(place, number) {
 	const label = labelOf(place);
 	const news = unread ? `, ${unread} unread${called ? ", for you" : ""}` : "";
 	const open = { "aria-label": label + news, "aria-current": place === chat.focus && "page", title: number < 10 && `Alt+${number}` };
-	const kinds = ["tab", unread && "unread", called && "called", kept.drafts?.[key] && "draft"];
+	const kinds = ["tab", unread && "unread", called && "called", place !== chat.focus && kept.drafts?.[key] && "draft"];
 	return el("li", { class: kinds.filter(Boolean).join(" ") },
 		button("open", key, () => pick(place), open,
 			room ? el("span", { class: "hash" }, "#") : badge(label), el("bdi", null, oneLine(room ?? label)), unread && el("small", { class: "count" }, unread)),
