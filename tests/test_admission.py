@@ -294,6 +294,14 @@ def test_who_belongs_here_is_no_newcomer() -> None:
     assert come_and_go(admission, "10.0.0.1", 3) == [None, None, "rate-limited"]
 
 
+def test_connections_of_which_several_count_as_one() -> None:
+    admission = Admission(0, 0, 2, Clock())
+    for _ in range(6):
+        assert come_and_go(admission, "10.0.0.1") == [None]
+        admission.credit("10.0.0.1", 5 / 6)
+    assert come_and_go(admission, "10.0.0.1", 2) == [None, "rate-limited"]
+
+
 def test_credit_is_not_saved_up() -> None:
     admission = Admission(0, 0, 2, Clock())
     for _ in range(10):

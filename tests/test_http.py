@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatctl.framing import encode_all
-from chatctl.messages import Bye, Error
-from chatctl.server.web.http import MAX_HEAD, MAX_TARGET, HttpConnection, chunk
+from chatctl.messages import HANDSHAKE_SECONDS, Bye, Error
+from chatctl.server.web.http import KEEP_ALIVE_SECONDS, MAX_HEAD, MAX_TARGET, HttpConnection, chunk
 from chatctl.server.web.request import MAX_BODY, Problem, Request, Response, Streaming, json_response
 
 HOST = b"Host: h\r\n"
@@ -239,6 +239,17 @@ def test_an_answer_that_goes_on_without_chunks() -> None:
     assert b"Transfer-Encoding" not in head
     assert wrap(b"piece") == b"piece"
     assert connection.farewell(ENDING) == encode_all([ENDING])
+
+
+def test_a_connection_on_which_nothing_is_asked_for_is_kept_shorter() -> None:
+    connection = HttpConnection()
+    assert connection.seconds == HANDSHAKE_SECONDS
+    connection.feed(GET + b"\r\n")
+    assert connection.receive() is not None
+    connection.answer(Response(204))
+    assert connection.seconds == KEEP_ALIVE_SECONDS
+    connection.feed(b"G")
+    assert connection.seconds == HANDSHAKE_SECONDS
 
 
 @pytest.mark.parametrize("data", [b"", b"GET /", POST + b"Content-Length: 5\r\n\r\nhe"])

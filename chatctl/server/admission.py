@@ -128,11 +128,14 @@ class Admission:
             if self._per_source[source] <= 0:
                 del self._per_source[source]
 
-    def credit(self, ip: str) -> None:
-        """Counts a connection as no newcomer's: it belongs here, by a key or a password. Once for each."""
+    def credit(self, ip: str, share: float = 1.0) -> None:
+        """Counts a connection, or a share of one, as no newcomer's. Once for each.
+
+        It belongs here, by a key or a password; or is one of several that are made where others make one.
+        """
         source = source_of(ip)
         with self._lock:
-            self._newcomers.set(source, self._newcomers.get(source) - self._new_seconds)
+            self._newcomers.set(source, self._newcomers.get(source) - share * self._new_seconds)
 
     def penalize(self, ip: str, offence: Offence) -> None:
         """Notes an offence; a source with too many is blocked for a while. Whoever is in stays in.

@@ -298,8 +298,9 @@ class Server:
     def _keep(self) -> None:
         try:
             passwords.prepare()
+            _prepare_web()
         except Exception:
-            log.exception("passwords could not be prepared for")
+            log.exception("what takes long could not be prepared")
         while not self._stopping.wait(CHECK_SECONDS):
             try:
                 self._check_all()
@@ -426,6 +427,13 @@ def _signals() -> Iterator[SimpleQueue[int]]:
         theirs.close()
         watcher.join()
         ours.close()
+
+
+def _prepare_web() -> None:
+    """Does once, before anybody waits for it, what the first browser would have to wait for."""
+    from chatctl.server.web import table, visit  # noqa: F401 - what they import takes long
+
+    table.routes()
 
 
 def _own_names(config: Config) -> set[str]:

@@ -90,6 +90,7 @@ class Session:
         told_role: what it was told that it may do; None before ``welcome``.
         proving: it is about to show who it is, and not to be judged before that is over.
         tries: how often it gave a wrong password.
+        served: it got something that it asked for over HTTP.
         heard: when the client was last heard, on the monotonic clock.
         at: when it came in, in milliseconds since the Unix epoch.
         agent: what it calls itself, cleaned; empty if it does not say.
@@ -106,7 +107,6 @@ class Session:
         "_pinged",
         "_postbox",
         "_reason",
-        "_served",
         "_shared",
         "_sock",
         "_spoke",
@@ -122,6 +122,7 @@ class Session:
         "proving",
         "rooms",
         "send",
+        "served",
         "started",
         "ticket",
         "told_role",
@@ -145,7 +146,7 @@ class Session:
         config = shared.config
         self._bucket = TokenBucket(config.rate, config.burst) if config.rate else None
         self._ending: Error | Bye | None = None
-        self._served = False  # it got something it asked for by HTTP
+        self.served = False
         self._reason = "closed the connection"
         self.started = self.heard = self._spoke = time.monotonic()
         self._pinged = False
@@ -326,18 +327,18 @@ class Session:
     def stay(self) -> None:
         """Notes that the client listens from now on, and need not say anything."""
         self._line.stay()
-        self._served = True
+        self.served = True
 
     def wait_for_request(self) -> None:
         """Notes that the client has what it asked for, and its time anew to ask for something."""
-        self._served = True
+        self.served = True
         self._asked = 0.0
         self.started = time.monotonic()
 
     def go_on(self, dialect: Dialect) -> None:
         """Speaks `dialect` from now on, in which the client has its time anew to come in."""
         self.wait_for_request()
-        self._served = False
+        self.served = False
         self.speak(dialect)
 
     def _try_again(self, error: Error) -> Frames:
@@ -628,7 +629,7 @@ class Session:
         """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
         if self._ending is None:
             self._ending = ending
-            if isinstance(ending, Error) and not self._served and (offence := _OFFENCES.get(ending.code)):
+            if isinstance(ending, Error) and not self.served and (offence := _OFFENCES.get(ending.code)):
                 self._shared.admission.penalize(self.address, offence)
             if ending.code != "bye":
                 self._reason = f"{ending.code}: {ending.text}"
@@ -699,7 +700,7 @@ class Session:
             self._shared.doorstep.leave(self)
             self._shared.admission.release(self.address)
             self._shared.forget(self)
-        if not name and self._served:
+        if not name and self.served:
             return
         if not name and not is_loopback(self.address):
             self._shared.refusals.note(self.address, self._reason)

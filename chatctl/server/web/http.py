@@ -22,6 +22,7 @@ from chatctl.server.web.statuses import problem_of
 
 MAX_HEAD = 16 * 1024  # bytes
 MAX_TARGET = 4096  # bytes
+KEEP_ALIVE_SECONDS = 5.0  # for which a connection is kept on which nothing is asked for
 MAX_TAKEN = MAX_HEAD + 4 * MAX_BODY  # bytes of one request, with what chunks cost
 SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -42,7 +43,6 @@ class HttpConnection:
         over: no further request is taken; the connection is to be closed once all is sent.
     """
 
-    seconds = HANDSHAKE_SECONDS
     answers_pings = False
 
     def __init__(self, check: Callable[[Request], None] = lambda _: None) -> None:
@@ -59,10 +59,12 @@ class HttpConnection:
         self._wrap: Callable[[bytes], bytes] | None = None  # of an answer that goes on
         self._last = b""
         self.over = False
+        self.seconds: float = HANDSHAKE_SECONDS
 
     def feed(self, data: bytes) -> Frames:
         """Takes what the client sent; `receive` says what it means."""
         if data:  # To h11 nothing would be the end.
+            self.seconds = HANDSHAKE_SECONDS
             self._taken += len(data)
             self._h11.receive_data(data)
         return ()
@@ -212,6 +214,7 @@ class HttpConnection:
         self._answered = True
         if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
+            self.seconds = KEEP_ALIVE_SECONDS
         else:
             self.over = True
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chatctl.server.shared import Shared
 
 # A browser asks each time, and is told that nothing has changed: after an update it has all of the new page.
+CONNECTIONS = 6  # that a browser makes to one server, at most, where others make one
 CACHE = {"Cache-Control": "no-cache"}
 
 
@@ -33,7 +34,9 @@ class _File:
         self._fresh = Response(200, headers | {"Content-Type": kind}, body)
         self._known = Response(304, headers)
 
-    def __call__(self, _shared: Shared, _session: Session, request: Request) -> Response:
+    def __call__(self, shared: Shared, session: Session, request: Request) -> Response:
+        if not session.served:
+            shared.admission.credit(session.address, 1 - 1 / CONNECTIONS)
         return self._known if self._is_known(request.headers.get("if-none-match", "")) else self._fresh
 
     def _is_known(self, tags: str) -> bool:
