@@ -5,7 +5,7 @@ A line is turned into an action by `parse`; whoever reads lines from people acts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from itertools import takewhile
 from typing import Literal
@@ -387,9 +387,15 @@ COMMANDS = (
 _BY_NAME = {command.name: command for command in COMMANDS}
 
 
-def help_text(role: Role = "owner") -> str:
-    """Returns the commands that somebody of this role can use, one a line, and what else can be typed."""
-    rows = [(command.usage, command.help) for command in COMMANDS if is_at_least(role, command.role)]
+def help_text(role: Role = "owner", without: Collection[str] = ()) -> str:
+    """Returns the commands that somebody of this role can use, one a line, and what else can be typed.
+
+    Args:
+        role: what they may do.
+        without: names of commands that they cannot use where they are.
+    """
+    usable = (command for command in COMMANDS if command.name not in without)
+    rows = [(command.usage, command.help) for command in usable if is_at_least(role, command.role)]
     rows.append(("//TEXT", "say TEXT with one slash in front"))
     width = max(len(usage) for usage, _ in rows)
     return "\n".join(f"{usage:{width}}  {help_}" for usage, help_ in rows)

@@ -227,7 +227,7 @@ def depth(line: bytes) -> int:
 
 def client_frames() -> FrameReader[ClientFrame]:
     """Returns the server's reader of what one client sends."""
-    return FrameReader(_CLIENT, MAX_CLIENT_FRAME)
+    return FrameReader(CLIENT, MAX_CLIENT_FRAME)
 
 
 def server_frames() -> FrameReader[ServerFrame]:
@@ -265,5 +265,5 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_CLIENT: Language[ClientFrame] = Language(ClientFrame)
+CLIENT: Language[ClientFrame] = Language(ClientFrame)
 _SERVER: Language[ServerFrame] = Language(ServerFrame)

@@ -7,8 +7,10 @@ import re
 import shlex
 import socket
 from contextlib import suppress
+from urllib.parse import quote
 
-from chatctl.invite import Invitation, format_link
+from chatctl.address import join_address
+from chatctl.invite import Invitation, format_link, parse_link
 from chatctl.messages import LOBBY
 
 # Addresses for documentation (RFC 5737, RFC 3849), which nobody has: a route to them is one to anywhere.
@@ -33,6 +35,20 @@ def join_lines(host: str, port: int, pin: str, room: str = LOBBY, key: str = "")
 def join_line(link: str) -> str:
     """Returns what to type to come in by a link."""
     return f"chatctl join {shlex.quote(link)}"
+
+
+def browser_line(link: str, *, tls: bool) -> str:
+    """Returns where a browser finds what a link leads to; the key is a fragment, which it keeps to itself.
+
+    Args:
+        link: as `links` returns it.
+        tls: the server offers TLS.
+    """
+    said = parse_link(link)
+    where = join_address(said.host, said.port)
+    room = f"?room={quote(said.room, safe='')}" if said.room != LOBBY else ""
+    key = f"#{quote(said.key, safe='')}" if said.key else ""
+    return f"in a browser: http{'s' if tls else ''}://{where}/{room}{key}"
 
 
 def links(host: str, port: int, pin: str, room: str = LOBBY, key: str = "") -> list[str]:

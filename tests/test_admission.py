@@ -294,6 +294,14 @@ def test_who_belongs_here_is_no_newcomer() -> None:
     assert come_and_go(admission, "10.0.0.1", 3) == [None, None, "rate-limited"]
 
 
+def test_connections_of_which_several_count_as_one() -> None:
+    admission = Admission(0, 0, 2, Clock())
+    for _ in range(6):
+        assert come_and_go(admission, "10.0.0.1") == [None]
+        admission.credit("10.0.0.1", 5 / 6)
+    assert come_and_go(admission, "10.0.0.1", 2) == [None, "rate-limited"]
+
+
 def test_credit_is_not_saved_up() -> None:
     admission = Admission(0, 0, 2, Clock())
     for _ in range(10):
@@ -385,3 +393,15 @@ def test_a_block_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(100):
         admission.penalize("2001:db8::1", Offence.WRONG_SECRET)
     assert caplog.messages == ["2001:db8::/64 is blocked for 50 seconds: wrong keys or passwords"]
+
+
+def test_for_how_long_an_address_is_blocked() -> None:
+    clock = Clock()
+    admission = Admission(0, 0, clock=clock)
+    assert admission.blocked("192.0.2.1") == 0
+    for _ in range(10):
+        admission.penalize("192.0.2.1", Offence.WRONG_SECRET)
+    assert admission.blocked("192.0.2.1") == 50
+    clock.now += 40
+    assert admission.blocked("192.0.2.1") == 10
+    assert admission.blocked("192.0.2.2") == 0

@@ -635,7 +635,11 @@ def test_the_number_may_be_any_that_every_json_reader_keeps(client: RawClient) -
 
 # Silence: the connections are made before the first test of this file, and looked at by one of them
 
-SILENT = {"nothing": b"", "half a hello": b'{"t":"hello","v":1,', "blank lines": b"\n\r\n"}
+SILENT = {
+    "a bracket": b"{",
+    "half a hello": b'{"t":"hello","v":1,',
+    "a bracket and blank lines": b"\n\r\n{",
+}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -44,11 +44,19 @@ def test_nothing_is_lost_and_the_picture_is_drawn(mode: str, peer: str, tmp_path
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
 
 
-def test_tls_is_measured_beside_plain_text(tmp_path: Path) -> None:
-    done = benchmark("--mode", "tls", *FEW, "--picture", str(tmp_path / "picture.svg"))
+@pytest.mark.parametrize(
+    ("mode", "other"),
+    [
+        ("tls", "chatctl --tls required"),
+        ("plain", "chatctl, plain text"),
+        ("websocket", "chatctl, WebSockets"),
+    ],
+)
+def test_other_ways_in_are_measured_beside_the_usual_one(mode: str, other: str, tmp_path: Path) -> None:
+    done = benchmark("--mode", mode, *FEW, "--picture", str(tmp_path / "picture.svg"))
     assert done.returncode == 0, done.stderr
     (rows,) = json.loads(done.stdout).values()
-    assert list(rows) == ["chatctl", "chatctl --tls required"]
+    assert list(rows) == ["chatctl", other]
     for figures in rows.values():
         assert figures["lost"] == 0
         assert figures["deliveries/s"] > 0 < figures["connect s"]

@@ -18,7 +18,7 @@ Frame = dict[str, Any]
 
 STRANGER = "127.0.0.2"
 OTHER = "127.0.0.3"
-WEB = b"GET / HTTP/1.1\r\n\r\n"
+NOISE = b"{]\n"
 
 
 @contextmanager
@@ -65,6 +65,7 @@ def test_five_hundred_silent_connections_keep_nobody_out() -> None:
     with running_server() as server, undisturbed(server), ExitStack() as clients:
         rest = (server.descriptors(), server.threads())
         silent = [clients.enter_context(server.raw()) for _ in range(500)]
+        silent[0].send_bytes(b"{")
         guests = [clients.enter_context(server.client(fresh("guest"))) for _ in range(5)]
         say_and_hear(guests[4], guests[0])
         # Those who came first went first, and were told.
@@ -150,7 +151,7 @@ def test_who_floods_with_something_else_is_blocked_while_others_chat(tmp_path: P
         server.raw(source=STRANGER) as before,
     ):
         before.hello("before")
-        wait_for(lambda: answer(server, WEB, STRANGER)["code"] == "rate-limited", "an end to the patience")
+        wait_for(lambda: answer(server, NOISE, STRANGER)["code"] == "rate-limited", "an end to the patience")
         rest = (server.descriptors(), server.threads())
         lines = len(server.log.splitlines())
         for _ in range(500):
@@ -168,7 +169,7 @@ def test_who_floods_with_something_else_is_blocked_while_others_chat(tmp_path: P
 def test_this_machine_is_not_blocked_for_what_is_not_the_protocol() -> None:
     with running_server() as server, undisturbed(server):
         for _ in range(100):
-            assert answer(server, WEB, STRANGER)["code"] == "bad-frame"
+            assert answer(server, NOISE, STRANGER)["code"] == "bad-frame"
         assert answer(server, hello(), STRANGER)["t"] == "welcome"
         assert "blocked" not in server.log
 

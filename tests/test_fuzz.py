@@ -17,7 +17,6 @@ from chatctl.errors import ChatError
 from chatctl.framing import Fault, FrameReader, client_frames, encode_all, server_frames
 from chatctl.invite import parse_link
 from chatctl.messages import ClientFrame, Frame, Hello, ServerFrame
-from chatctl.server.session import _ACTIONS
 from chatctl.server.tls_mode import TlsMode
 from tests.fuzz import targets
 from tests.fuzz.session import frames_in, serve
@@ -30,7 +29,7 @@ MOST_BYTES = 600
 thorough = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 quick = settings(thorough, max_examples=60)
 # What the server acts on; `serve` gives each example a server of its own.
-SPOKEN = tuple(struct for struct in get_args(ClientFrame) if struct in _ACTIONS or struct.__name__ == "Say")
+SPOKEN = get_args(ClientFrame)
 
 
 # The corpus
@@ -129,13 +128,92 @@ def test_a_session_that_begins_with_what_looks_like_tls(data: bytes) -> None:
     targets.tls(data)
 
 
+typing = st.lists(
+    st.sampled_from(
+        [
+            *(
+                b"ann",
+                b"\n",
+                b"\r\n",
+                b"\r",
+                b"\0",
+                b"\b",
+                b"\x7f",
+                b"\x15",
+                b"\xff",
+                b"\xfb\x01",
+                b"\xfd\x01",
+            ),
+            *(b"\xfa", b"\xf0", b"\xf7", b"exit\n", b"/join ops\n", b"/part\n", b"/login\n", b"/register\n"),
+            *(b"/help\n", b"/me waves\n", b"\xc3\xa9", b"\xc3", b"\xa9", b"\x1b[A", b"/theme\n", b"x" * 8000),
+        ]
+    )
+    | st.binary(max_size=4),
+    max_size=30,
+).map(b"".join)
+
+
+@quick
+@given(typing | typing.map(lambda data: b"ann\n" + data))
+def test_typed_lines(data: bytes) -> None:
+    targets.plain(data)
+
+
+@quick
+@given(typing.map(lambda data: b"ann\n" + data))
+def test_a_session_of_typed_lines(data: bytes) -> None:
+    targets.session(data)
+
+
+asked = st.lists(
+    st.sampled_from(
+        [
+            *(b"GET ", b"/ws", b"/", b" HTTP/1.1\r\n", b"Host: h\r\n", b"\r\n", b"\r\n\r\n", b"\n"),
+            *(b"POST /", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"hello", b": ", b"\0"),
+            *(b"0\r\n\r\n", b"5\r\n", b"Connection: close\r\n", b"a" * 9_000),
+            *(targets.GET, targets.POST, targets.UPGRADE, targets.HELLO),
+        ]
+    )
+    | st.binary(max_size=4),
+    max_size=15,
+).map(b"".join)
+
+
+@quick
+@given(asked)
+def test_requests_with_anything_in_them(data: bytes) -> None:
+    targets.http(data)
+
+
+messages = st.builds(
+    lambda first, data, mask: bytes([first, len(data) | (0x80 if mask else 0)]) + bytes(4 * mask) + data,
+    st.sampled_from([0x81, 0x81, 0x01, 0x80, 0x00, 0x82, 0x88, 0x89, 0x8A, 0xC1, 0x09, 0x83]),
+    st.sampled_from([b"", b"{", b'{"t":"ping"}', b'{"t":"hello","v":1,"name":"ann"}', b"\x03\xe8", b"\xff"]),
+    st.sampled_from([True, True, True, False]),
+)
+
+
+@quick
+@given(st.lists(messages | st.binary(max_size=4), max_size=12).map(b"".join))
+def test_websockets_with_anything_in_them(data: bytes) -> None:
+    targets.websocket(data)
+
+
 # What the targets see
+
+
+def test_a_session_over_http_is_served() -> None:
+    assert serve(targets.GET).startswith(b"HTTP/1.1 200 ")
+    frames = targets.check_http(serve(targets.UPGRADE + targets.HELLO))
+    assert [frame["t"] for frame in frames] == ["welcome", "room"]
+    with pytest.raises(AssertionError):
+        targets.check_http(b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
 
 
 def test_a_session_is_served() -> None:
     frames = frames_in(serve(b'{"t":"hello","v":1,"name":"ann"}\n{"t":"ping","n":7}\n'))
     assert [frame["t"] for frame in frames] == ["welcome", "room", "pong"]
-    assert [frame["code"] for frame in frames_in(serve(b"\xff\n"))] == ["bad-frame"]
+    assert [frame["code"] for frame in frames_in(serve(b"{\xff\n"))] == ["bad-frame"]
     assert serve(b"") == b""
 
 

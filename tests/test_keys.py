@@ -268,3 +268,38 @@ def test_a_key_no_longer_opens_its_room(keys: Keys) -> None:
     assert keys.check(other, "eve").room == "ops"
     keys.forget_person("bob")
     assert keys.get(found.id) is None
+
+
+# Given again and again
+
+
+def test_an_invitation_that_is_given_again_and_again_is_used_once(keys: Keys, clock: Clock) -> None:
+    key = invited(keys)
+    first = keys.redeem(key, "bob")
+    assert (first.kind, first.author, first.room, first.role) == ("personal", "bob", "ops", "guest")
+    clock.now += 1e6
+    assert keys.redeem(key, "bob") == first
+    with pytest.raises(Refused, match="over"):
+        keys.redeem(key, "eve")
+    assert keys.guests(1) == ["bob"]
+    assert keys.revoke(1)
+    with pytest.raises(Refused, match="lets nobody in"):
+        keys.redeem(key, "bob")
+
+
+def test_only_as_many_as_it_says_redeem_one(keys: Keys) -> None:
+    key = invited(keys, uses=2)
+    assert keys.redeem(key, "bob").author == "bob"
+    assert keys.redeem(key, "eve").author == "eve"
+    with pytest.raises(Refused, match="used already"):
+        keys.redeem(key, "ann")
+
+
+def test_other_keys_are_redeemed_as_they_are(keys: Keys) -> None:
+    keys.set_server_key("open sesame")
+    assert keys.redeem("open sesame", "bob").kind == "server"
+    personal = keys.spend(invited(keys), "bob")
+    assert personal
+    assert keys.redeem(personal, "bob") == keys.check(personal, "bob")
+    with pytest.raises(Refused, match="another name"):
+        keys.redeem(personal, "eve")

@@ -809,3 +809,42 @@ def test_a_directory_is_used_by_one(tmp_path: Path) -> None:
 def test_packed_nonces(nonce: str) -> None:
     assert unpack(pack(nonce)) == nonce
     assert "\0" not in pack(nonce)
+
+
+# Whether it can be written
+
+
+def test_a_log_that_can_be_written(log: Log) -> None:
+    log.check()
+    fill(log, 1)
+    log.check()
+
+
+def test_a_log_that_cannot_be_written_says_so_until_it_can(tmp_path: Path, clock: Clock) -> None:
+    data, away = tmp_path / "data", tmp_path / "away"
+    data.mkdir()
+    with closing(SqliteLog(data, KEEP_ALL, clock)) as log:
+        fill(log, 1)
+        data.rename(away)
+        for _ in range(2):
+            with pytest.raises(StorageError):
+                log.check()
+        away.rename(data)
+        log.check()
+        fill(log, 1)
+
+
+def test_what_was_not_written_is_tried_again_by_the_check(tmp_path: Path, clock: Clock) -> None:
+    with closing(SqliteLog(tmp_path, KEEP_ALL, clock)) as log:
+        fill(log, 1)
+        connection = log._connection
+        connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(StorageError):
+            fill(log, 1)
+        log._broken = False  # It is still the connection that it was.
+        with pytest.raises(StorageError):
+            log.check()
+        log._broken = False
+        connection.execute("PRAGMA query_only = OFF")
+        log.check()
+        assert ids(log.read("lobby", 0, 9)) == [1]

@@ -63,12 +63,15 @@ def complaint(data: Path, *args: str, stdin: str = "", **env: str) -> str:
 
 
 def links(printed: str) -> list[Invitation]:
-    """Returns what the lines to send say."""
+    """Returns what the lines to send say; behind them stands one for browsers, with the first one's key."""
     found = []
-    for line in printed.splitlines():
+    *lines, last = printed.splitlines()
+    for line in lines:
         *command, link = shlex.split(line)
         assert command == ["chatctl", "join"]
         found.append(parse_link(link))
+    assert last.startswith("in a browser: http")
+    assert last.endswith((f"/#{found[0].key}", f"/?room={found[0].room}#{found[0].key}"))
     return found
 
 
@@ -326,7 +329,7 @@ def test_a_terminal_gets_a_table_and_a_picture(data: Path) -> None:
     assert terminal.end() == 0
     assert "chatctl join" in terminal.sent.splitlines()[0]
     assert len([line for line in terminal.sent.splitlines() if "\u2588\u2588\u2588\u2588" in line]) > 15
-    assert len(done(data, "invite", "--qr", "--host", "h").splitlines()) == 1
+    assert len(done(data, "invite", "--qr", "--host", "h").splitlines()) == 2
 
 
 # The audit

@@ -10,7 +10,7 @@ import pytest
 
 from chatctl import reached
 from chatctl.invite import Invitation, parse_link
-from chatctl.reached import addresses, join_lines
+from chatctl.reached import addresses, browser_line, join_lines
 
 PIN = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 
@@ -31,6 +31,18 @@ def test_the_line_is_what_comes_in() -> None:
 
 def test_an_ipv6_address_has_brackets() -> None:
     assert join_lines("2001:db8::5", 1, "") == ["chatctl join 'chat://[2001:db8::5]:1/lobby'"]
+
+
+@pytest.mark.parametrize(
+    ("link", "tls", "expected"),
+    [
+        ("chat://192.168.1.5:12345/lobby", False, "http://192.168.1.5:12345/"),
+        (f"chat://192.168.1.5:12345/lobby?pin={PIN}#a%2Fb", True, "https://192.168.1.5:12345/#a%2Fb"),
+        ("chat://[2001:db8::5]:1/%C3%A9quipe#k", True, "https://[2001:db8::5]:1/?room=%C3%A9quipe#k"),
+    ],
+)
+def test_where_a_browser_goes(link: str, tls: bool, expected: str) -> None:
+    assert browser_line(link, tls=tls) == f"in a browser: {expected}"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "192.168.1.5", "chat.example.org"])

@@ -38,11 +38,11 @@ def is_good(directory: Path, key: str) -> bool:
     return True
 
 
-def test_for_this_machine_nothing_is_asked_and_nothing_printed() -> None:
+def test_for_this_machine_nothing_is_asked_and_nothing_else_printed() -> None:
     with running_server() as server:
         with server.client("ann"):
             pass
-        assert printed(server) == []
+        assert printed(server) == [f"in a browser: http://127.0.0.1:{server.port}/"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
@@ -56,7 +56,8 @@ def test_for_others_a_key_is_made_once_and_the_line_printed(tmp_path: Path, host
     assert len(first[0].key) == 22
     assert is_good(tmp_path, first[0].key)
     with running_server(*arguments) as server:
-        (line,) = printed(server)
+        line, browser = printed(server)
+        assert re.fullmatch(rf"in a browser: https://[^/]+:{server.port}/", browser)
     assert "chatctl invite" in line
     assert "--new-key" in line
     with running_server(*arguments, "--new-key") as server:
@@ -97,6 +98,7 @@ def test_a_key_is_given(tmp_path: Path, how: str) -> None:
         assert process.stderr is not None
         log = process.stderr.read()
     (link,) = invitations(lines.splitlines())
+    assert lines.splitlines()[-1] == f"in a browser: http://127.0.0.1:{link.port}/#of-my-own%2F%23%25%3F"
     assert (link.host, link.key) == ("127.0.0.1", key)
     assert key not in log
     assert is_good(tmp_path, key)

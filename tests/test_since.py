@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatctl.client.since import Since, parse_since
+from chatctl.since import Since, parse_since
 
 NOON = datetime(2026, 11, 24, 12, 0)  # in the zone of whoever runs the tests, as the times below
 

@@ -14,7 +14,7 @@ from tests.helpers import ROOT
 PACKAGE = ROOT / "chatctl"
 
 BASE = ["errors"]
-WORDS = [*BASE, "address", "messages", "names", "text"]
+WORDS = [*BASE, "address", "messages", "names", "since", "text"]
 WIRE = [*WORDS, "framing", "commands", "invite", "access.roles"]
 STORE = [*WIRE, "history", "access", "server.admission"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
@@ -31,12 +31,14 @@ LAYERS: dict[str, list[str]] = {
     "names": BASE,
     "text": BASE,
     "address": ["text"],
+    "since": ["text"],
     "framing": WORDS,
     "commands": [*WORDS, "access.roles"],
     "access.roles": WORDS,
     "invite": WORDS,
     "reached": WIRE,
     "qr": [],
+    "web": [*WORDS, "commands"],
     "keepalive": [],
     "tls": [],
     "access": WIRE,
@@ -52,13 +54,18 @@ LAYERS: dict[str, list[str]] = {
     "server.sums": BASE,
     "server.doorstep": [],
     "server.refusals": ["server.admission"],
+    "server.dialects": [*STORE, "server.people", "server.first_bytes"],
+    "server.dialects.choice": [*STORE, "server.dialects", "server.first_bytes", "server.web.http"],
     "server.first_bytes": [],
     "server.tls_mode": [],
-    "server.dialects": STORE,
     "server.people": [*STORE, "server.room"],
     "server.room": [*STORE, "server.people"],
     "server.hub": [*STORE, "server.people", "server.room"],
-    "server": [*STORE, *TCP, "reached", "qr", "", "server"],
+    **{
+        f"server.web.{name}": [*STORE, "server.people", "server.dialects", "server.web"]
+        for name in ("http", "request", "sites", "statuses")
+    },
+    "server": [*STORE, *TCP, "reached", "qr", "", "server", "web"],
     "client": [*WIRE, *TCP, "", *LIBRARY],
     "client.settings": [*WIRE, *LIBRARY, "client.settings", "client.display.look"],
     "client.display": [*WIRE, *LIBRARY, "client.display"],
@@ -73,8 +80,12 @@ NO_IMPORTS: dict[str, set[str]] = {
     "server.room": NETWORK,
     "server.people": NETWORK,
     "server.dialects": NETWORK,
+    **dict.fromkeys(
+        [f"server.web.{name}" for name in ("http", "request", "routes", "sites", "statuses")], WORLD
+    ),
     **dict.fromkeys(["server.admission", "server.doorstep", "server.refusals"], NETWORK),
     **dict.fromkeys(["server.penalties", "server.sums", "server.permissions"], WORLD),
+    "web": WORLD,
     "history": NETWORK,
     "access": NETWORK,
     "archive": NETWORK,
@@ -85,11 +96,9 @@ NO_IMPORTS: dict[str, set[str]] = {
     ),
     **dict.fromkeys(["client.display.emoji", "client.display.codes"], WORLD),
     **dict.fromkeys(["server.first_bytes", "server.tls_mode"], WORLD),
+    **dict.fromkeys(["client.lines", "client.settings.known", "client.settings.lines"], WORLD),
     **dict.fromkeys(
-        ["client.lines", "client.since", "client.settings.known", "client.settings.lines"], WORLD
-    ),
-    **dict.fromkeys(
-        ["errors", "address", "messages", "names", "text", "framing", "commands", "invite"], WORLD
+        ["errors", "address", "messages", "names", "since", "text", "framing", "commands", "invite"], WORLD
     ),
 }
 MAY_EXIT = {"cli", "__main__"}

@@ -227,6 +227,7 @@ def test_whoever_says_no_hello_is_given_up_in_time(server: RunningServer) -> Non
     with server.raw() as silent, server.raw() as half, server.raw(tls=True) as sealed:
         half.send_bytes(Channel(trusting(), "localhost").start()[:100])
         for client in (silent, sealed):
+            client.send_bytes(b"{")
             (error,) = client.all_until_end()
             assert (error["code"], error["fatal"]) == ("timeout", True)
         assert rest(half.sock) == b""
@@ -267,7 +268,7 @@ def test_a_handshake_without_end_is_given_up(server: RunningServer) -> None:
 def test_too_much_that_is_no_hello(server: RunningServer) -> None:
     client, channel = opened(server)
     with client:
-        client.send_bytes(channel.seal(b"\n" * 9000))
+        client.send_bytes(channel.seal(b"{" + b" " * 9000))
         assert b"too-long" in channel.feed(rest(client.sock))
 
 
@@ -292,13 +293,22 @@ def test_renegotiation_is_refused(server: RunningServer) -> None:
 
 
 def test_who_speaks_plainly_is_told_what_to_do(server: RunningServer) -> None:
-    for first in (hello("plain"), b"hello? is there anybody?\n", b"GET / HTTP/1.1\r\n\r\n", b"x"):
+    with server.raw() as client:
+        client.send_bytes(hello("plain"))
+        (error,) = client.all_until_end()
+    assert (error["code"], error["fatal"]) == ("tls-required", True)
+    for first, begins in (
+        (b"hello? is there anybody?\n", b"! "),
+        (b"x", b"! "),
+        (b"", b"! "),
+        (b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 426 "),
+    ):
         with server.raw() as client:
             client.send_bytes(first)
-            (error,) = client.all_until_end()
-        assert (error["code"], error["fatal"]) == ("tls-required", True)
-        assert "chatctl join" in error["text"]
-        assert "openssl s_client" in error["text"]
+            words = rest(client.sock)
+        assert words.startswith(begins)
+        assert b"chatctl join" in words
+        assert b"openssl s_client" in words
 
 
 def test_where_there_is_no_tls_a_client_of_it_is_told(plain: RunningServer) -> None:
@@ -350,7 +360,7 @@ def test_without_tls_others_are_not_served_unless_that_is_meant(host: str) -> No
 def test_variables_say_the_same(given: Path) -> None:
     env = {"CHATCTL_TLS": "required", "CHATCTL_CERT": str(given), "CHATCTL_KEY_FILE": str(given)}
     with running_server(env=env) as server, server.raw() as client:
-        client.send_bytes(b"x")
+        client.send_bytes(b"{")
         assert client.all_until_end()[0]["code"] == "tls-required"
     done = serve("--host", "0.0.0.0", "--ephemeral", CHATCTL_TLS="off", CHATCTL_INSECURE="")
     assert done.returncode == 1

@@ -17,11 +17,13 @@ class Address(Struct, frozen=True, omit_defaults=True):
         host: the address, which may mean all of the machine.
         port: its port.
         pin: of its certificate, as `tls.pin_of` returns it; empty if it has none, or one that others know.
+        tls: it offers TLS.
     """
 
     host: str
     port: int
     pin: str = ""
+    tls: bool = False
 
 
 def write(directory: Path, address: Address) -> None:

@@ -188,19 +188,42 @@ class Keys:
         """
         with self._database.writing(held=False) as connection:
             found = self._find(connection, key, author)
-            if found.kind != "invitation":
-                return None
-            if found.uses is not None:
-                connection.execute("UPDATE keys SET uses = uses - 1 WHERE id = ?", (found.id,))
-            personal = new_key()
-            # Who comes by an invitation again has no use for the key of the last time.
-            connection.execute("DELETE FROM keys WHERE parent = ? AND author = ?", (found.id, author))
-            connection.execute(
-                "INSERT INTO keys (hash, kind, parent, author, room, role, at, by)"
-                " VALUES (?, 'personal', ?, ?, ?, ?, ?, ?)",
-                (_hash(personal), found.id, author, found.room, found.role, self._now(), found.by),
-            )
-            return personal
+            return self._spend(connection, found, author) if found.kind == "invitation" else None
+
+    def _spend(self, connection: sqlite3.Connection, invitation: Key, author: str) -> str:
+        """Uses an invitation; returns the personal key of `author` that it becomes."""
+        if invitation.uses is not None:
+            connection.execute("UPDATE keys SET uses = uses - 1 WHERE id = ?", (invitation.id,))
+        personal = new_key()
+        # Who comes by an invitation again has no use for the key of the last time.
+        connection.execute("DELETE FROM keys WHERE parent = ? AND author = ?", (invitation.id, author))
+        connection.execute(
+            "INSERT INTO keys (hash, kind, parent, author, room, role, at, by)"
+            " VALUES (?, 'personal', ?, ?, ?, ?, ?, ?)",
+            (
+                *(_hash(personal), invitation.id, author, invitation.room, invitation.role),
+                *(self._now(), invitation.by),
+            ),
+        )
+        return personal
+
+    def redeem(self, key: str, author: str) -> Key:
+        """Returns the key by which `author` is let in, again and again, by `key`.
+
+        An invitation is used up the first time; from then on it stands for the personal key that came of it.
+
+        Raises:
+            Refused: ``auth-failed``, saying why; ``storage``.
+        """
+        with self._database.reading() as connection:
+            found = _redeemed(connection, key, author) or self._find(connection, key, author)
+        if found.kind != "invitation":
+            return found
+        with self._database.writing() as connection:
+            if not (personal := _redeemed(connection, key, author)):
+                new = self._spend(connection, self._find(connection, key, author), author)
+                personal = self._find(connection, new, author)
+        return personal
 
     def get(self, id_: int) -> Key | None:
         """Returns a key as it is kept; None if it was revoked."""
@@ -231,6 +254,16 @@ class Keys:
 def new_key() -> str:
     """Returns a fresh key."""
     return secrets.token_urlsafe(KEY_BYTES)
+
+
+def _redeemed(connection: sqlite3.Connection, key: str, author: str) -> Key | None:
+    """Returns the personal key that `author` has of an invitation."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM keys WHERE author = ? AND parent ="  # noqa: S608 - constant
+        " (SELECT id FROM keys WHERE hash = ? AND kind = 'invitation')",
+        (author, _hash(key)),
+    ).fetchone()
+    return Key(*row) if row else None
 
 
 def _hash(key: str) -> bytes:

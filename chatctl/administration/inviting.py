@@ -9,7 +9,7 @@ from msgspec import Struct
 from chatctl.access import address
 from chatctl.access.address import Address
 from chatctl.access.opened import AccessBook
-from chatctl.address import DEFAULT_PORT
+from chatctl.address import DEFAULT_PORT, is_loopback
 from chatctl.errors import ChatError
 from chatctl.messages import Role
 from chatctl.names import check_room
@@ -76,8 +76,9 @@ def find_server(directory: Path, host: str | None, port: int | None) -> Address:
         port: that was given; if left out, where the server listens, or the usual one.
     """
     running = address.read(directory)
-    here = running or Address(_ANYWHERE, DEFAULT_PORT, _pin(directory))
-    return Address(host or here.host, port or here.port, here.pin)
+    # Where others can reach it, a server offers TLS unless it is told not to.
+    here = running or Address(_ANYWHERE, DEFAULT_PORT, _pin(directory), not is_loopback(host or ""))
+    return Address(host or here.host, port or here.port, here.pin, here.tls)
 
 
 def _pin(directory: Path) -> str:

@@ -180,7 +180,7 @@ def history(
     """
     import time
 
-    from chatctl.client.since import parse_since
+    from chatctl.since import parse_since
 
     try:
         start = None if since is None else parse_since(since, time.time())

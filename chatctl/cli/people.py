@@ -105,8 +105,9 @@ def _invite(
     named, port = _address(host)
     directory = data_directory(data)
     with _told(), open_or_make_book(directory) as book:
-        links = inviting.invite(book, invited, inviting.find_server(directory, named, port))
-    _print(links, qr=qr)
+        server = inviting.find_server(directory, named, port)
+        links = inviting.invite(book, invited, server)
+    _print(links, tls=server.tls, qr=qr)
 
 
 def _refuse_options(ctx: typer.Context) -> None:
@@ -129,14 +130,15 @@ def _address(given: str | None) -> tuple[str | None, int | None]:
     return host, port or None
 
 
-def _print(links: list[str], *, qr: bool) -> None:
+def _print(links: list[str], *, tls: bool, qr: bool) -> None:
     import sys
 
     from chatctl.qr import qr_code
-    from chatctl.reached import join_line
+    from chatctl.reached import browser_line, join_line
 
     for link in links:
         typer.echo(join_line(link))
+    typer.echo(browser_line(links[0], tls=tls))
     if qr and sys.stdout and sys.stdout.isatty():
         typer.echo(f"\n{qr_code(links[0])}", nl=False)
 

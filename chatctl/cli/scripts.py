@@ -326,7 +326,7 @@ def _start(since: str | None, lines: int, *, after: int | None = None) -> Start:
     import time
 
     from chatctl.client.scripts.following import Start
-    from chatctl.client.since import Since, parse_since
+    from chatctl.since import Since, parse_since
 
     if after is not None:
         return Start(Since(after=after))

@@ -40,6 +40,17 @@ def _check_duration(value: str | None) -> str | None:
     return value
 
 
+def _check_origins(value: list[str] | None) -> list[str] | None:
+    from chatctl.server.web.sites import parse_origin
+
+    for origin in value or ():
+        try:
+            parse_origin(origin)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    return value
+
+
 def _finite(value: float) -> float:
     if not math.isfinite(value):
         raise typer.BadParameter("must be a number")
@@ -135,6 +146,17 @@ def serve(
         bool,
         typer.Option("--qr", rich_help_panel=_ADMITTANCE, help="Draw the first link too, for a telephone."),
     ] = False,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CHATCTL_ALLOW_ORIGIN",
+            metavar="ORIGIN",
+            rich_help_panel=_ADMITTANCE,
+            show_default="its own addresses",
+            callback=_check_origins,
+            help="Let browsers come by this address too: https://chat.example.org.",
+        ),
+    ] = None,
     motd: Annotated[str, typer.Option(envvar="CHATCTL_MOTD", help="Message for everyone who comes in.")] = "",
     tls: Annotated[
         TlsMode,
@@ -214,6 +236,7 @@ def serve(
         open=True if open_ else False if key or new_key else None,
         key=key,
         new_key=new_key,
+        allow_origin=tuple(allow_origin or ()),
     )
 
     def started(running: server.Server) -> None:
@@ -241,20 +264,20 @@ def _print_address(host: str, port: int) -> None:
 
 def _print_links(running: Server, *, qr: bool) -> None:
     """Prints what to send to others: on standard output alone, for with a key it is a secret."""
-    from chatctl.reached import join_line, links
+    from chatctl.reached import browser_line, join_line, links
     from chatctl.server.admission import is_loopback
 
     host, port = running.address
-    if is_loopback(host) and not running.closed:
-        return
-    if running.closed and not running.key:
-        typer.echo("a key is needed: `chatctl invite` makes one for somebody, --new-key one for all")
-        return
     found = links(host, port, running.pin, key=running.key)
-    typer.echo("send one of these to whoever may come in:" if running.closed else "anyone may come in:")
-    for link in found:
-        typer.echo(join_line(link))
-    if qr and sys.stdout and sys.stdout.isatty():
+    for_others = bool(running.key) if running.closed else not is_loopback(host)
+    if for_others:
+        typer.echo("send one of these to whoever may come in:" if running.closed else "anyone may come in:")
+        for link in found:
+            typer.echo(join_line(link))
+    elif running.closed:
+        typer.echo("a key is needed: `chatctl invite` makes one for somebody, --new-key one for all")
+    typer.echo(browser_line(found[0], tls=running.tls))
+    if qr and for_others and sys.stdout and sys.stdout.isatty():
         from chatctl.qr import qr_code
 
         typer.echo(f"\n{qr_code(found[0])}", nl=False)

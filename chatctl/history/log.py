@@ -109,6 +109,13 @@ class Log(Protocol):
     def release(self, room: str) -> None:
         """Called when nobody is in `room` any more: a log that keeps nothing for long drops it."""
 
+    def check(self) -> None:
+        """Makes sure that the log can be written, as far as that is known.
+
+        Raises:
+            StorageError: what was to be written last was not, nor could anything be now.
+        """
+
     def tidy(self) -> float:
         """Does a small step of what can be done later: forgetting what is too old, indexing what is new.
 

@@ -189,6 +189,9 @@ class MemoryLog:
             if log := self._rooms.pop(room, None):
                 self._size -= log.size
 
+    def check(self) -> None:
+        """Does nothing: memory can be written."""
+
     def tidy(self) -> float:
         """Forgets what is too old; see `Log.tidy`."""
         if self._seconds is not None:

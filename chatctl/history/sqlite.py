@@ -172,8 +172,7 @@ class SqliteLog:
                 batch.error = StorageError("the server made a mistake, sorry: nothing was kept or sent")
             raise
         if self._failing:
-            self._failing = False
-            log.info("%s can be written again", self._path)
+            self._recovered()
         for batch, messages in zip(batches, made, strict=True):
             batch.messages = messages
 
@@ -385,6 +384,23 @@ class SqliteLog:
 
     def release(self, room: str) -> None:
         """Does nothing: everything is kept."""
+
+    def check(self) -> None:
+        """Makes sure that it can be written; see `Log.check`. Writes nothing unless that failed before."""
+        with self._lock, self._writing():
+            if self._failing:
+                self._write_anything()
+                self._recovered()
+
+    def _write_anything(self) -> None:
+        """Writes what is there already."""
+        with self._transaction():
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            self._connection.execute(f"PRAGMA user_version = {version}")
+
+    def _recovered(self) -> None:
+        self._failing = False
+        log.info("%s can be written again", self._path)
 
     # Tidying
 

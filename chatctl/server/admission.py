@@ -114,6 +114,11 @@ class Admission:
         seconds = self._newcomers.get(source) + self._new_seconds - NEW_SECONDS
         return _later("too many new connections from your address", seconds) if seconds > GRAIN else None
 
+    def blocked(self, ip: str) -> float:
+        """Returns the seconds for which an address is blocked for what came from there; 0 if it is not."""
+        with self._lock:
+            return self._penalties.blocked(source_of(ip))
+
     def release(self, ip: str) -> None:
         """Counts an admitted connection out."""
         source = source_of(ip)
@@ -123,11 +128,14 @@ class Admission:
             if self._per_source[source] <= 0:
                 del self._per_source[source]
 
-    def credit(self, ip: str) -> None:
-        """Counts a connection as no newcomer's: it belongs here, by a key or a password. Once for each."""
+    def credit(self, ip: str, share: float = 1.0) -> None:
+        """Counts a connection, or a share of one, as no newcomer's. Once for each.
+
+        It belongs here, by a key or a password; or is one of several that are made where others make one.
+        """
         source = source_of(ip)
         with self._lock:
-            self._newcomers.set(source, self._newcomers.get(source) - self._new_seconds)
+            self._newcomers.set(source, self._newcomers.get(source) - share * self._new_seconds)
 
     def penalize(self, ip: str, offence: Offence) -> None:
         """Notes an offence; a source with too many is blocked for a while. Whoever is in stays in.

@@ -34,6 +34,7 @@ class Config:
         open: whoever comes needs no key; None where that holds for this machine alone.
         key: the server's own from now on; empty for the one it has.
         new_key: it is to make another one.
+        allow_origin: origins besides its own whose pages may talk to it, and under whose names it is reached.
     """
 
     host: str = "127.0.0.1"
@@ -56,3 +57,4 @@ class Config:
     open: bool | None = None
     key: str = field(default="", repr=False)
     new_key: bool = False
+    allow_origin: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ closed, a key is needed. Those who are banned are not asked.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,38 @@ class Entrance:
             self._admission.credit(session.address)
         return entry
 
+    def prove(self, session: Session, name: str, secret: str | None) -> Proof:
+        """Returns by what somebody may ask for something who does not come in.
+
+        Args:
+            session: theirs; it gets its proof.
+            name: checked; empty for somebody without one.
+            secret: the password of the account of that name, if there is one, else a key. None for neither.
+
+        Raises:
+            Refused: they may not ask for anything.
+        """
+        self._book.refresh()
+        check_ban(self._book, name, session.address)
+        try:
+            proof = self._prove(session, name, secret)
+        except NotProven as refusal:
+            if refusal.code == "auth-failed":
+                self._admission.penalize(session.address, Offence.WRONG_SECRET)
+            raise
+        if (proof.account or proof.grant) and not (session.account or session.grant):
+            self._admission.credit(session.address)
+            session.proof = proof
+        return proof
+
+    def _prove(self, session: Session, name: str, secret: str | None) -> Proof:
+        if not self._book.accounts.owner(name):
+            return Proof(grant=self._find_key(secret, fold(name), self._book.keys.redeem))
+        if secret is None:
+            raise _account_refused()
+        account = log_in(self._book, name, secret, session)
+        return Proof(account.author, account.stamp)
+
     def _enter(self, session: Session, hello: Hello, name: str) -> Entry:
         self._book.refresh()
         check_ban(self._book, name, session.address)
@@ -139,8 +172,7 @@ class Entrance:
             self._enter_by_password(session, name, hello.password, hello.key)
             return Entry()
         if self._book.accounts.owner(name):
-            text = "that name, or one that looks like it, has an account: give its password"
-            raise NotProven("auth-required", text, "password")
+            raise _account_refused()
         return self._enter_by_key(session, name, hello.key)
 
     def _enter_by_password(self, session: Session, name: str, password: str, key: str | None) -> None:
@@ -159,7 +191,7 @@ class Entrance:
                 self._book.rules.allow(room, author)
 
     def _enter_by_key(self, session: Session, name: str, key: str | None) -> Entry:
-        grant = self._find_key(key, fold(name))
+        grant = self._find_key(key, fold(name), self._book.keys.check)
         session.proof = Proof(grant=grant)
         self._people.come(session, name)
         # Only who has the name uses an invitation up.
@@ -174,14 +206,14 @@ class Entrance:
         session.proof = Proof(grant=grant)
         return Entry(key=personal)
 
-    def _find_key(self, key: str | None, author: str) -> Key | None:
+    def _find_key(self, key: str | None, author: str, check: Callable[[str, str], Key]) -> Key | None:
         """Returns the key somebody comes by; None where none is needed, and they have none that is good."""
         if key is None:
             if self.closed:
                 raise NotProven("auth-required", "a key is needed to come in: ask for an invitation", "key")
             return None
         try:
-            return self._book.keys.check(key, author)
+            return check(key, author)
         except Refused as refusal:
             if self.closed or refusal.code != "auth-failed":
                 raise _key_refused(refusal) from None
@@ -299,6 +331,11 @@ def _limits(config: Config) -> Limits:
         rate=config.rate,
         burst=config.burst,
     )
+
+
+def _account_refused() -> NotProven:
+    text = "that name, or one that looks like it, has an account: give its password"
+    return NotProven("auth-required", text, "password")
 
 
 def _key_refused(refusal: Refused) -> Refused:

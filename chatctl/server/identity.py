@@ -21,7 +21,8 @@ from chatctl.server.penalties import Offence
 from chatctl.server.proof import Proof, check_ban
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,7 @@ def recheck_all(shared: Shared) -> None:
     """
     for session in shared.sessions():
         recheck(shared, session)
+    shared.followers.recheck()
 
 
 def recheck(shared: Shared, session: Session) -> None:

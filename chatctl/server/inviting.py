@@ -11,7 +11,8 @@ from chatctl.messages import Invite, Invited
 from chatctl.names import check_room
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 log = logging.getLogger(__name__)
 

@@ -33,7 +33,8 @@ from chatctl.text import check_text, one_line
 if TYPE_CHECKING:
     from chatctl.server.people import Member
     from chatctl.server.room import Room
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 log = logging.getLogger(__name__)
 

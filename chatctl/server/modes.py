@@ -15,7 +15,8 @@ from chatctl.server import identity, permissions
 from chatctl.server.moderation import demand_room
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 log = logging.getLogger(__name__)
 

@@ -91,7 +91,7 @@ class Outbox:
     def put(self, data: bytes) -> None:
         """Sends `data`, now or as soon as the client reads; does nothing once the outbox is closed."""
         with self._lock:
-            if self._closed:
+            if self._closed or not data:
                 return
             if self._queue is not None:
                 self._enqueue(data)
@@ -156,6 +156,10 @@ class Outbox:
             self._notify()
             return True
 
+    def is_empty(self) -> bool:
+        """Returns whether all is handed to the kernel, and the client not cut off."""
+        return self._queue is None and not self._closed
+
     def wait_empty(self, timeout: float) -> bool:
         """Waits until all is handed to the kernel; returns False after `timeout` seconds, or if cut off."""
         return self._wait(timeout, patient=False)
@@ -215,6 +219,11 @@ class Outbox:
         """Seals from now on whatever is put; nothing was put yet."""
         with self._lock:
             self._channel = channel
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can be said: there is no TLS, or its handshake is over."""
+        return self._channel is None or self._channel.ready
 
     @property
     def ended(self) -> bool:

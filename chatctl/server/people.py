@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from chatctl.access.accounts import Account, Accounts
@@ -77,9 +78,10 @@ class Person:
         author: the name as `names.fold` makes it.
         away: what they say of being away; empty while they are not.
         devices: their connections, in the order in which they came in.
+        visits: how often they say something right now without being here, as `People.visit` lets them.
     """
 
-    __slots__ = ("account", "author", "away", "devices", "name")
+    __slots__ = ("account", "author", "away", "devices", "name", "visits")
 
     def __init__(self, name: str, account: str = "") -> None:
         self.name = name
@@ -87,6 +89,7 @@ class Person:
         self.account = account
         self.away = ""
         self.devices: tuple[Device, ...] = ()
+        self.visits = 0
 
 
 NOBODY = Person("")  # whose connections those are that are not in yet, or no longer
@@ -165,11 +168,43 @@ class People:
         with self._lock:
             person = device.person
             person.devices = tuple(other for other in person.devices if other is not device)
-            if person is not NOBODY and not person.devices:
-                self._leave(person)
+            self._leave_unless_here(person)
             device.person = NOBODY
             device.name = device.author = ""
             self._released.notify_all()
+
+    @contextmanager
+    def visit(self, name: str, account: str = "") -> Iterator[Person]:
+        """Lets somebody have a name for a moment, who says something and is not here.
+
+        Whoever comes with the account meanwhile is the same person, as is whoever visits by the same name.
+
+        Raises:
+            Refused: ``name-taken``, also by a name that looks like it.
+        """
+        with self._lock:
+            person = self._owners.get(account) if account else self._visitor(name)
+            if person is None:
+                self._check_free(name, account, NOBODY)
+                person = Person(name, account)
+                self._enter(person)
+            person.visits += 1
+        try:
+            yield person
+        finally:
+            with self._lock:
+                person.visits -= 1
+                self._leave_unless_here(person)
+
+    def _visitor(self, name: str) -> Person | None:
+        """Returns who visits by that very name, and has no account; the lock is held."""
+        person = self._named.get(fold(name))
+        return person if person and person.visits and not person.account else None
+
+    def _leave_unless_here(self, person: Person) -> None:
+        """Has a name free again with the last device and the last visit; the lock is held."""
+        if person is not NOBODY and not person.devices and not person.visits:
+            self._leave(person)
 
     def wait_released(self, device: Device, seconds: float) -> None:
         """Waits until `device` has gone, and so has left its rooms, at most `seconds`."""
@@ -224,6 +259,6 @@ class People:
         return self._accounts.get(fold(name[: MAX_NAME * MAX_DECOMPOSED]))
 
     def all(self) -> list[Person]:
-        """Returns everybody, in the order in which they came in."""
+        """Returns everybody who is here, in the order in which they came in."""
         with self._lock:
-            return list(self._named.values())
+            return [person for person in self._named.values() if person.devices]

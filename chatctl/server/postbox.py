@@ -34,25 +34,30 @@ class Postbox:
         self._asked = False  # there may be something to send
         self._sent = 0  # the number up to which the device was sent it
 
-    def deliver(self, caught_up: Callable[[], bool] | None = None) -> None:
+    def deliver(self, caught_up: Callable[[], bool] | None = None) -> int:
         """Sends what the device was not sent yet.
 
         Args:
             caught_up: waits between pages until the device has one; None sends all at once.
 
+        Returns:
+            What `confirm` is to be called with once the device has it; 0 if that is nothing new.
+
         Raises:
             StorageError: it cannot be read, and stays where it is.
         """
         self._asked = True
+        sent = 0
         # Nobody waits for whoever is sending, which may take long: that one looks again afterwards.
         while self._asked and self._lock.acquire(blocking=False):
             try:
                 self._asked = False
-                self._send_waiting(caught_up)
+                sent = self._send_waiting(caught_up) or sent
             finally:
                 self._lock.release()
+        return sent
 
-    def _send_waiting(self, caught_up: Callable[[], bool] | None) -> None:
+    def _send_waiting(self, caught_up: Callable[[], bool] | None) -> int:
         assert self._lock.locked()
         letters, number = self._mail.waiting(self._account, self._sent)
         size = 0
@@ -60,12 +65,13 @@ class Postbox:
             size += len(letter.text)
             if size > PAGE and caught_up:
                 if not caught_up():
-                    return
+                    return 0
                 size = 0
             self._send([letter])
         if letters:
             self._sent = number
             self._send([Ping(number)])
+        return number if letters else 0
 
     def confirm(self, number: int) -> None:
         """Forgets what was sent up to the ping with this number, which the device has answered.

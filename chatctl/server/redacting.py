@@ -13,7 +13,8 @@ from chatctl.server import permissions
 from chatctl.server.moderation import check_reason
 
 if TYPE_CHECKING:
-    from chatctl.server.session import Session, Shared
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
 
 log = logging.getLogger(__name__)
 

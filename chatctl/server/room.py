@@ -36,7 +36,7 @@ from chatctl.messages import (
     Topic,
 )
 from chatctl.names import fold
-from chatctl.server.people import Encode, Member, Person
+from chatctl.server.people import NOBODY, Encode, Member, Person
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ class PostSet(Struct, gc=False):
         numbers: for each post the ``n`` of its frame, repeated in its ack.
         nonced: whether any post has a nonce, and so an ack.
         size: characters, of the texts and `POST_SIZE` for each.
+        outside: whether its member is not in the room: it gets acks alone, and one for each post. Then
+            `nonced` is true.
     """
 
     member: Member
@@ -79,6 +81,7 @@ class PostSet(Struct, gc=False):
     numbers: list[int | None]
     nonced: bool
     size: int
+    outside: bool = False
 
 
 class Room:
@@ -192,6 +195,9 @@ class Room:
         assert self._lock.locked()
         if not batch:
             return
+        if self.closed:  # Those who post from outside do not keep it open.
+            _refuse(batch, "closed", "that room was dropped just now")
+            return
         try:
             messages = self._log.append(self.name, [post for posted in batch for post in posted.posts])
             self._send(batch, messages)
@@ -217,6 +223,9 @@ class Room:
             for member in members:
                 if data := b"".join(own[member]) if member in own else everyone:
                     member.send(data)
+        for posted, ack in zip(batch, acks, strict=True):
+            if posted.outside:
+                posted.member.send(posted.member.encode(ack))
         ended = time.monotonic()
         self._resume = ended + min(GATHER_SHARE * (ended - begun), MAX_GATHER)
 
@@ -265,6 +274,8 @@ class Room:
 
     def enter(self, member: Visitor, after: int | None, backlog: int, re: int | None) -> bool:
         """Makes `member` a member, and sends it the state of the room and what it missed.
+
+        One that is `NOBODY` follows what is said, and nobody is told.
 
         Args:
             member: is not in the room yet.
@@ -385,9 +396,10 @@ class Room:
         assert self._lock.locked()
         self._changes += 1
         person = member.person
-        if person not in self._people:
-            self._tell_presence(member.name, joined=True, count=self.count + 1)
-        self._count_in(person)
+        if person is not NOBODY:
+            if person not in self._people:
+                self._tell_presence(member.name, joined=True, count=self.count + 1)
+            self._count_in(person)
         self._members.setdefault(member.encode, {})[member] = person
         member.rooms[self.name] = self
 
@@ -419,7 +431,8 @@ class Room:
                 return
             del member.rooms[self.name]
             self._changes += 1
-            if self._count_out(members.pop(member)) and not quiet:
+            person = members.pop(member)
+            if person is not NOBODY and self._count_out(person) and not quiet:
                 self._tell_presence(member.name, joined=False, count=self.count)
             if answer:
                 gone = Presence(room=self.name, joined=[], left=[member.name], count=self.count, re=re)
@@ -563,18 +576,18 @@ class Room:
                     member.send(data)
 
     def close_if_idle(self, *, even_with_messages: bool = False) -> bool:
-        """Closes the room for good if nobody is in it; returns whether it is closed."""
+        """Closes the room for good if nobody is in it, or follows it; returns whether it is closed."""
         with self._settled():
-            if not self.count and (even_with_messages or not (self._newest or self.topic)):
+            if not any(self._members.values()) and (even_with_messages or not (self._newest or self.topic)):
                 self.closed = True
             return self.closed
 
 
 def _acks(posted: PostSet, messages: list[Msg]) -> list[Ack]:
     return [
-        Ack(nonce=post.nonce, at=message.at, room=message.room, id=message.id, re=n)
+        Ack(nonce=post.nonce or "", at=message.at, room=message.room, id=message.id, re=n)
         for post, message, n in zip(posted.posts, messages, posted.numbers, strict=True)
-        if post.nonce is not None
+        if post.nonce is not None or posted.outside
     ]
 
 

@@ -30,6 +30,8 @@ from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
 from chatctl.server import identity, permissions
 from chatctl.server.admission import Admission, is_loopback
+from chatctl.server.api.followers import Followers
+from chatctl.server.api.rates import Rates
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
@@ -39,9 +41,11 @@ from chatctl.server.outbox import Drainer, wake_reader
 from chatctl.server.people import People
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
-from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session, Shared
+from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session
+from chatctl.server.shared import Shared
 from chatctl.server.sockets import open_listener, raise_file_limit
 from chatctl.server.tls_mode import TlsMode
+from chatctl.server.web.sites import Sites
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +93,9 @@ class Server:
             admission=admission,
             doorstep=Doorstep(),
             refusals=Refusals(),
+            sites=Sites(config.allow_origin, _own_names(config)),
+            rates=Rates(config.rate, config.burst),
+            followers=Followers(),
             drainer=Drainer(),
             stopping=threading.Event(),
             forget=self._forget,
@@ -139,6 +146,11 @@ class Server:
     def pin(self) -> str:
         """The pin of its certificate, as `tls.pin_of` returns it; empty where TLS is not offered."""
         return self._shared.encryption.pin
+
+    @property
+    def tls(self) -> bool:
+        """Whether TLS is offered."""
+        return self._shared.encryption.context is not None
 
     @property
     def closed(self) -> bool:
@@ -286,8 +298,9 @@ class Server:
     def _keep(self) -> None:
         try:
             passwords.prepare()
+            _prepare_web()
         except Exception:
-            log.exception("passwords could not be prepared for")
+            log.exception("what takes long could not be prepared")
         while not self._stopping.wait(CHECK_SECONDS):
             try:
                 self._check_all()
@@ -298,6 +311,7 @@ class Server:
         now = time.monotonic()
         for session in self._all_sessions():
             session.check(now)
+        self._shared.followers.beat(now)
         try:
             self._recheck()
         except StorageError as error:
@@ -368,7 +382,7 @@ def _left_address(data: Path | None, server: Server) -> Iterator[None]:
         yield
         return
     try:
-        address.write(data, Address(*server.address, server.pin))
+        address.write(data, Address(*server.address, server.pin, server.tls))
     except OSError as error:
         log.warning("invitations will not name this server's address: %s", error)
     try:
@@ -413,6 +427,19 @@ def _signals() -> Iterator[SimpleQueue[int]]:
         theirs.close()
         watcher.join()
         ours.close()
+
+
+def _prepare_web() -> None:
+    """Does once, before anybody waits for it, what the first browser would have to wait for."""
+    from chatctl.server.web import table, visit  # noqa: F401 - what they import takes long
+
+    table.routes()
+
+
+def _own_names(config: Config) -> set[str]:
+    """Returns what the server is called, besides the addresses at which connections arrive."""
+    name = socket.gethostname()
+    return {config.host, name, name.partition(".")[0] + ".local"}
 
 
 def _refuse(sock: socket.socket, refusal: Refused) -> None:

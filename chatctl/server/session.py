@@ -7,83 +7,61 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
-from chatctl.access import roles
 from chatctl.access.keys import Key
-from chatctl.access.opened import AccessBook
 from chatctl.errors import FrameError, NotProven, Refused, StorageError
 from chatctl.framing import Fault
-from chatctl.history.log import Log, Post
+from chatctl.history.log import Post
 from chatctl.messages import (
-    HANDSHAKE_SECONDS,
     MAX_AGENT,
     MAX_HANDSHAKE,
     MAX_NONCE,
     Ack,
-    AskBans,
-    AskHistory,
-    Away,
     Bye,
     ClientFrame,
     Error,
     Frame,
     Hello,
-    Invite,
     Join,
     Leave,
-    ListRooms,
     Login,
-    Members,
-    Moderate,
     Notice,
     Part,
     Ping,
     Pong,
-    Redact,
     Register,
     Rename,
     Renamed,
     Role,
     Say,
-    Search,
-    SetAway,
-    SetMode,
     SetTopic,
     Tell,
-    Who,
-    Whois,
 )
 from chatctl.names import check_name, check_room
-from chatctl.server import identity, inviting, lookup, moderation, modes, permissions, redacting, sockets
-from chatctl.server.admission import Admission, TokenBucket, is_loopback
-from chatctl.server.config import Config
-from chatctl.server.dialects import alert, native
-from chatctl.server.doorstep import Doorstep
-from chatctl.server.encryption import Encryption
-from chatctl.server.entrance import MAX_ROOMS_JOINED, Entrance, Entry, check_hello
-from chatctl.server.first_bytes import Kind, kind_of
-from chatctl.server.hub import Hub
-from chatctl.server.outbox import Drainer, Outbox, wake_reader
+from chatctl.server import identity, permissions, sockets
+from chatctl.server.admission import TokenBucket, is_loopback
+from chatctl.server.answers import ANSWERS
+from chatctl.server.dialects.choice import dialect_for
+from chatctl.server.dialects.dialect import Dialect, Frames
+from chatctl.server.dialects.native import Native
+from chatctl.server.entrance import MAX_ROOMS_JOINED, Entry, check_hello
+from chatctl.server.first_bytes import Kind
+from chatctl.server.line import Line
+from chatctl.server.outbox import Outbox, wake_reader
 from chatctl.server.penalties import Offence
 from chatctl.server.people import NOBODY, Encode, Member
 from chatctl.server.postbox import Postbox
 from chatctl.server.proof import Proof
-from chatctl.server.refusals import Refusals
-from chatctl.server.resumption import Resumption, Ticket
+from chatctl.server.resumption import Ticket
 from chatctl.server.room import POST_SIZE, PostSet, Room
-from chatctl.server.sealed import SealedLine
+from chatctl.server.shared import Shared
+from chatctl.server.web.request import Place
 from chatctl.text import MAX_TOPIC, check_text, one_line
 
 log = logging.getLogger(__name__)
 
-Frames = Sequence[ClientFrame | Fault]
-
-# An idle client costs the bytes it could be sending: a read is small until the client fills it.
-SMALL_READ = 4096
-LARGE_READ = 64 * 1024
 CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
@@ -93,43 +71,6 @@ TLS_REQUIRED = (
     "or openssl s_client instead of nc"
 )
 LONGEST_PAUSE = 1.0  # seconds in which a client that is held up looks whether it is still to be served
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all sessions of a server share.
-
-    Attributes:
-        config: what was set.
-        log: keeps what is said.
-        book: who may do what.
-        hub: the people and rooms.
-        entrance: lets people in.
-        resumption: whose session is whose.
-        admission: who may come in.
-        encryption: what is offered and asked for.
-        doorstep: those who are not in, and are waited for.
-        refusals: what is logged of those who do not come in.
-        drainer: sends what sockets did not take at once.
-        stopping: set once the server is going down.
-        forget: called with a session that has ended.
-        sessions: returns all that there are.
-    """
-
-    config: Config
-    log: Log
-    book: AccessBook
-    hub: Hub
-    entrance: Entrance
-    resumption: Resumption[Session]
-    admission: Admission
-    encryption: Encryption
-    doorstep: Doorstep[Session]
-    refusals: Refusals
-    drainer: Drainer
-    stopping: threading.Event
-    forget: Callable[[Session], None]
-    sessions: Callable[[], list[Session]]
 
 
 class Session:
@@ -149,6 +90,7 @@ class Session:
         told_role: what it was told that it may do; None before ``welcome``.
         proving: it is about to show who it is, and not to be judged before that is over.
         tries: how often it gave a wrong password.
+        served: it got something that it asked for over HTTP.
         heard: when the client was last heard, on the monotonic clock.
         at: when it came in, in milliseconds since the Unix epoch.
         agent: what it calls itself, cleaned; empty if it does not say.
@@ -158,12 +100,12 @@ class Session:
         "__weakref__",
         "_asked",
         "_bucket",
+        "_dialect",
         "_ending",
+        "_line",
         "_outbox",
         "_pinged",
         "_postbox",
-        "_read",
-        "_reader",
         "_reason",
         "_shared",
         "_sock",
@@ -180,6 +122,7 @@ class Session:
         "proving",
         "rooms",
         "send",
+        "served",
         "started",
         "ticket",
         "told_role",
@@ -189,20 +132,21 @@ class Session:
     def __init__(self, shared: Shared, sock: socket.socket, address: str) -> None:
         self._shared = shared
         self._sock = sock
-        self._read: Callable[[int], bytes] = self._receive_bytes
         self.address = address
         self.name = self.author = self.agent = ""
         self.person = NOBODY
         self.proof = Proof()
         self.at = 0
         self.rooms: dict[str, Room] = {}
-        self.encode: Encode = native.encode
-        self._reader = native.reader()
+        self._dialect: Dialect = Native()
+        self.encode: Encode = self._dialect.encode
         self._outbox = Outbox(sock, shared.drainer, shared.config.outbox, self._overflowed)
+        self._line = Line(sock, self._outbox, self, shared.doorstep)
         self.send: Callable[[bytes], None] = self._outbox.put
         config = shared.config
         self._bucket = TokenBucket(config.rate, config.burst) if config.rate else None
         self._ending: Error | Bye | None = None
+        self.served = False
         self._reason = "closed the connection"
         self.started = self.heard = self._spoke = time.monotonic()
         self._pinged = False
@@ -269,77 +213,146 @@ class Session:
 
     def _serve(self) -> None:
         frames = self._shake_hands()
-        size = SMALL_READ
         while frames is not None:
             self._act(frames)
-            data = self._receive(size) if self._ending is None else b""
-            if len(data) >= size:
-                size = LARGE_READ
-            elif len(data) < SMALL_READ:
-                size = SMALL_READ
-            frames = self._reader.feed(data) if data else None
+            frames = self._hear() if self._ending is None else None
 
-    def _receive(self, size: int) -> bytes:
-        """Returns what the client says in the next `size` bytes; nothing once the connection has ended."""
-        try:
-            data = self._read(size)
-        except OSError as error:
-            self._reason = f"lost the connection: {error.strerror or error}"
-            return b""
+    def _hear(self) -> Frames | None:
+        """Returns what the client says next; None once it says no more."""
+        data = self._receive()
+        if not data and self._line.lost:
+            return None
+        frames = self._feed(data)
+        return frames if data or frames else None
+
+    def _receive(self, size: int = 0) -> bytes:
+        data = self._line.receive(size)
+        if self._line.lost:
+            self._reason = self._line.lost
         self.heard = time.monotonic()
         self._pinged = False
         return data
 
-    def _receive_bytes(self, size: int) -> bytes:
-        """Returns what comes from the socket; nothing either if others took the client's place meanwhile."""
-        if self.name:
-            return self._sock.recv(size)
-        self._shared.doorstep.wait_for(self)
-        data = self._sock.recv(size)
-        self.heard = time.monotonic()
-        return data if self._shared.doorstep.leave(self) else b""
+    def _feed(self, data: bytes) -> Frames:
+        frames = self._dialect.feed(data)
+        self._send_pending()
+        return frames
+
+    def _send_pending(self) -> None:
+        if answer := self._dialect.pending():
+            self.send(answer)
 
     # Coming in
 
     def _shake_hands(self) -> Frames | None:
-        """Reads up to the first frame and acts on it; returns what came behind it, None if that was all."""
+        """Lets the client in; returns what came behind its hello, None if it does not come in."""
         data = self._begin()
+        if data is None:
+            return None
         left = MAX_HANDSHAKE
-        while data and self._ending is None:
-            if frames := self._reader.feed(data[:left]):
-                more = self._reader.feed(data[left:]) if len(data) > left else []
-                return [*frames[1:], *more] if self._enter(frames[0]) else None
-            left -= len(data)
-            if left <= 0:
-                raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes hold no hello")
-            data = self._receive(left)
+        frames = self._feed_first(data, left) if data else ()
+        while self._ending is None:
+            if not frames:
+                left -= len(data)
+                if left <= 0:
+                    raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes hold no hello")
+                if not (data := self._receive(left)):
+                    return None
+                frames = self._feed_first(data, left)
+            elif error := self._enter(frames[0]):
+                frames = self._try_again(error)
+            else:
+                behind = [*frames[1:], *self._dialect.admitted(self)]
+                self._send_pending()
+                return behind
         return None
 
-    def _begin(self) -> bytes:
-        """Returns the first the client says, once it is clear what it speaks, and that it may."""
-        data = self._until_known(self._receive(SMALL_READ))
-        encryption = self._shared.encryption
-        if kind_of(data) is not Kind.tls:
-            if data and not encryption.allows_plain(self.address):
-                raise Refused("tls-required", TLS_REQUIRED)
-            return data
-        if encryption.context is None:
-            self.encode = alert.encode
-            raise Refused("tls", "asked for TLS, which is not offered here")
-        self._read = SealedLine(self._receive_bytes, self._outbox, encryption.context, data).receive
-        data = self._until_known(self._receive(SMALL_READ))
-        if kind_of(data) is Kind.tls:
+    def _feed_first(self, data: bytes, left: int) -> Frames:
+        """Returns what `data` completes; nothing if its first frame does not end in `left` bytes."""
+        frames = self._feed(data[:left])
+        return [*frames, *self._feed(data[left:])] if frames and len(data) > left else frames
+
+    def _begin(self) -> bytes | None:
+        """Returns the first the client says, once it is clear what it speaks, and that it may.
+
+        None if it got by HTTP what it came for.
+        """
+        kind, data, encrypted = self._line.begin(self._shared.encryption)
+        self._reason = self._line.lost or self._reason
+        if kind is None:
+            return b""
+        if kind is Kind.tls and encrypted:
             raise Refused("bad-frame", "this is TLS already")
+        self.speak(dialect_for(kind))
+        if kind is Kind.tls:
+            raise Refused("tls", "asked for TLS, which is not offered here")
+        if not encrypted and not self._shared.encryption.allows_plain(self.address):
+            raise Refused("tls-required", TLS_REQUIRED)
+        if kind is Kind.http:
+            return self._visit(data, encrypted=encrypted)
+        if not data:
+            self._send_pending()
         return data
 
-    def _until_known(self, data: bytes) -> bytes:
-        """Reads on after `data`, until that says what the client speaks."""
-        while data and kind_of(data) is None and (more := self._receive(SMALL_READ)):
-            data += more
-        return data
+    def speak(self, dialect: Dialect) -> None:
+        """Says from now on in `dialect` what it has to say, and understands what comes in it."""
+        self._dialect = dialect
+        self.encode = dialect.encode
 
-    def _enter(self, frame: ClientFrame | Fault) -> bool:
-        """Acts on the first frame; returns whether the client is in."""
+    # HTTP
+
+    def _visit(self, data: bytes, *, encrypted: bool) -> bytes | None:
+        """Answers what the client asks for; returns what came behind that, None if nothing does."""
+        # Imported here, since a server that no browser comes to does without.
+        from chatctl.server.web.visit import Visit
+
+        address, port = self._sock.getsockname()[:2]
+        return Visit(self._shared, self, Place(address, port, encrypted)).serve(data)
+
+    @property
+    def ends(self) -> bool:
+        """Whether what the client says is acted on no more."""
+        return self._ending is not None
+
+    def hear(self) -> bytes:
+        """Returns what comes next; nothing once the client has gone, or the session ends."""
+        return b"" if self._ending else self._receive()
+
+    def attend(self) -> None:
+        """Begins with something that the client has asked for, as soon as its rate allows that."""
+        self._asked = time.monotonic()
+        while self._bucket and self._ending is None and not self._bucket.take(1):
+            self._shared.stopping.wait(min(self._bucket.wait(), LONGEST_PAUSE))
+
+    def stay(self) -> None:
+        """Notes that the client listens from now on, and need not say anything."""
+        self._line.stay()
+        self.served = True
+
+    def wait_for_request(self) -> None:
+        """Notes that the client has what it asked for, and its time anew to ask for something."""
+        self.served = True
+        self._asked = 0.0
+        self.started = time.monotonic()
+
+    def go_on(self, dialect: Dialect) -> None:
+        """Speaks `dialect` from now on, in which the client has its time anew to come in."""
+        self.wait_for_request()
+        self.served = False
+        self.speak(dialect)
+
+    def _try_again(self, error: Error) -> Frames:
+        """Ends the session with `error`, unless the client may try something else; returns what it tries."""
+        frames = self._dialect.refused(error)
+        if frames is None:
+            self._end(error)
+            return ()
+        self._asked = 0.0
+        self._send_pending()
+        return frames
+
+    def _enter(self, frame: ClientFrame | Fault) -> Error | None:
+        """Acts on the first frame; returns why the client is not in, None if it is."""
         self._asked = time.monotonic()
         entrance = self._shared.entrance
         try:
@@ -347,8 +360,7 @@ class Session:
             entry = entrance.enter(self, hello, name)
         except Refused as refusal:
             number = frame.re if isinstance(frame, Fault) else frame.n
-            self._end(_error(refusal, number, fatal=True))
-            return False
+            return _error(refusal, number, fatal=True)
         self._note_coming(hello, entry)
         self.send_frame(entrance.welcome(self, hello, entry))
         for room, after in rooms.items():
@@ -359,7 +371,7 @@ class Session:
         # What has changed since it was let in was not told to it, or held against it.
         identity.recheck(self._shared, self)
         self._open_postbox()
-        return True
+        return None
 
     def _note_coming(self, hello: Hello, entry: Entry) -> None:
         threading.current_thread().name = f"client-{self.name}"
@@ -391,7 +403,10 @@ class Session:
     def _fetch_mail(self, caught_up: Callable[[], bool] | None) -> None:
         if self._postbox:
             try:
-                self._postbox.deliver(caught_up)
+                sent = self._postbox.deliver(caught_up)
+                # Who cannot say so has what their system has taken.
+                if sent and not self._dialect.answers_pings and (caught_up or self._outbox.is_empty)():
+                    self._postbox.confirm(sent)
             except StorageError as error:
                 log.warning("%s does not get what is kept for them: %s", self.name, error)
 
@@ -434,7 +449,10 @@ class Session:
             )
             return
         try:
-            _ACTIONS[type(frame)](self, frame)
+            if action := _ACTIONS.get(type(frame)):
+                action(self, frame)
+            else:
+                ANSWERS[type(frame)](self._shared, self, frame)
         except (Refused, FrameError) as error:
             self._refuse(error, frame)
 
@@ -571,58 +589,9 @@ class Session:
             check_text(frame.text, MAX_TOPIC)
         room.set_topic(self, frame.text, frame.n)
 
-    def _who(self, frame: Who) -> None:
-        room = None if frame.room is None else check_room(frame.room)
-        if room is None or permissions.sees_open(self._shared.book, self, room):
-            self.send_frame(self._shared.hub.who(room, frame.n))
-        else:
-            self.send_frame(Members(names=[], count=0, room=room, re=frame.n))
-
-    def _away(self, frame: SetAway) -> None:
-        if frame.text:
-            check_text(frame.text, MAX_TOPIC)
-        self.person.away = frame.text
-        self.send_frame(Away(self.name, frame.text, frame.n))
-        for device in self.person.devices:
-            if device is not self:
-                device.send(device.encode([Away(self.name, frame.text)]))
-
-    def _whois(self, frame: Whois) -> None:
-        self.send_frame(self._shared.hub.whois(frame, self._may_read, addresses=self._sees_addresses()))
-
-    def _sees_addresses(self) -> bool:
-        return roles.is_at_least(self.role, roles.SEE_ADDRESSES)
-
-    def _may_read(self, room: str) -> bool:
-        return permissions.may_read(self._shared.book, self, room)
-
     def idle(self) -> float:
         """Returns the seconds since the client said something, or came in."""
         return time.monotonic() - self._spoke
-
-    def _list(self, frame: ListRooms) -> None:
-        self.send_frame(self._shared.hub.list_rooms(self._may_read, frame.n))
-
-    def _history(self, frame: AskHistory) -> None:
-        self.send(self.encode(lookup.history(self._shared.log, self._shared.book, frame, self)))
-
-    def _search(self, frame: Search) -> None:
-        self.send_frame(lookup.search(self._shared.log, self._shared.book, frame, self))
-
-    def _moderate(self, frame: Moderate) -> None:
-        moderation.moderate(self._shared, self, frame)
-
-    def _banned(self, frame: AskBans) -> None:
-        moderation.answer_bans(self._shared, self, frame)
-
-    def _mode(self, frame: SetMode) -> None:
-        modes.set_mode(self._shared, self, frame)
-
-    def _redact(self, frame: Redact) -> None:
-        redacting.redact(self._shared, self, frame)
-
-    def _invite(self, frame: Invite) -> None:
-        inviting.invite(self._shared, self, frame)
 
     def _ping(self, frame: Ping) -> None:
         self.send_frame(Pong(re=frame.n))
@@ -660,7 +629,7 @@ class Session:
         """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
         if self._ending is None:
             self._ending = ending
-            if isinstance(ending, Error) and (offence := _OFFENCES.get(ending.code)):
+            if isinstance(ending, Error) and not self.served and (offence := _OFFENCES.get(ending.code)):
                 self._shared.admission.penalize(self.address, offence)
             if ending.code != "bye":
                 self._reason = f"{ending.code}: {ending.text}"
@@ -668,7 +637,10 @@ class Session:
     def _overflowed(self) -> bytes:
         """Called by the outbox, which is full: returns the farewell."""
         self._end(Bye(code="slow-consumer", text="you are not reading what is sent", retry=RETRY_SECONDS))
-        return self.encode([self._ending] if self._ending else [])
+        return self._farewell()
+
+    def _farewell(self) -> bytes:
+        return self._dialect.farewell(self._ending) if self._ending else b""
 
     def caught_up(self) -> bool:
         """Waits until the client has taken what was sent; cuts it off if it does not."""
@@ -687,9 +659,11 @@ class Session:
         silent = now - self.heard
         if not self.name:
             # Who has said all there is to say waits for the server, which is what takes its time.
-            if not self._asked and now - self.started > HANDSHAKE_SECONDS:
-                text = f"no hello within {HANDSHAKE_SECONDS:.0f} seconds"
+            if not self._asked and now - self.started > self._dialect.seconds:
+                text = f"no hello within {self._dialect.seconds:.0f} seconds"
                 self.cut(Error(code="timeout", text=text, fatal=True))
+        elif not self._dialect.answers_pings:
+            return  # That the connection is gone is noticed by the system.
         elif silent > config.drop_after:
             text = f"nothing was heard from you for {config.drop_after:.0f} seconds"
             self.cut(Bye(code="timeout", text=text, retry=RETRY_SECONDS))
@@ -718,8 +692,7 @@ class Session:
         name = self.name
         try:
             self._give_back_name()
-            farewell = self.encode([self._ending]) if self._ending else b""
-            self._outbox.finish(farewell, FLUSH_SECONDS)
+            self._outbox.finish(self._farewell(), FLUSH_SECONDS)
             if self._ending:
                 sockets.linger(self._sock)
         finally:
@@ -727,6 +700,8 @@ class Session:
             self._shared.doorstep.leave(self)
             self._shared.admission.release(self.address)
             self._shared.forget(self)
+        if not name and self.served:
+            return
         if not name and not is_loopback(self.address):
             self._shared.refusals.note(self.address, self._reason)
             return
@@ -742,17 +717,6 @@ _ACTIONS: dict[type, Callable[..., None]] = {
     Part: Session._part,
     Rename: Session._rename,
     SetTopic: Session._topic,
-    Who: Session._who,
-    SetAway: Session._away,
-    Whois: Session._whois,
-    ListRooms: Session._list,
-    AskHistory: Session._history,
-    Search: Session._search,
-    Moderate: Session._moderate,
-    AskBans: Session._banned,
-    SetMode: Session._mode,
-    Redact: Session._redact,
-    Invite: Session._invite,
     Ping: Session._ping,
     Register: Session._register,
     Login: Session._log_in,

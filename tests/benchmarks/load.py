@@ -41,13 +41,15 @@ class Speech:
     """How one speaks to a server.
 
     Attributes:
-        hello: what to send first, with ``{i}`` for the number of the connection.
+        hello: what to send first, with ``{i}`` for the number of the connection, which has five digits, and
+            ``{port}`` for the server's port.
         ready: what the answer to it holds; empty if there is none.
-        join: what to send then; empty if that was all.
+        join: what to send then, as `hello`; empty if that was all.
         joined: what the answer to that holds.
         prefix: what stands before a payload.
         suffix: what ends a message.
         tls: it is spoken through TLS, verifying nothing.
+        receiving: how those speak who only listen, where that is another way.
     """
 
     hello: bytes = b""
@@ -57,6 +59,7 @@ class Speech:
     prefix: bytes = b""
     suffix: bytes = b"\n"
     tls: bool = False
+    receiving: Speech | None = None
 
 
 @dataclass(frozen=True)
@@ -212,14 +215,16 @@ class _Load:
 
     def _open(self, address: tuple[str, int], number: int) -> None:
         speech = self._speech
-        steps = [(speech.ready, speech.join), (speech.joined, b"")]
+        if number < self._plan.receivers:
+            speech = speech.receiving or speech
+        hello, join = (_filled(words, number, address[1]) for words in (speech.hello, speech.join))
+        steps = [(speech.ready, join), (speech.joined, b"")]
         sock = socket.create_connection(address, CONNECT_SECONDS)
         connection = _Connection(sock, number, [step for step in steps if step[0]])
         self._all.append(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
         self._entering += bool(connection.unmet)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        hello = speech.hello.replace(b"{i}", b"%d" % number)
         if self._context:
             connection.channel = Channel(self._context, "localhost")
             connection.hello = hello
@@ -348,6 +353,10 @@ class _Load:
         self._latencies += [(now - int(stamp, 16)) / 1e9 for stamp in _STAMP.findall(data)]
         start = data.rfind(MARKER)
         connection.tail = data[start:] if start >= 0 and len(data) - start < 17 else b""
+
+
+def _filled(words: bytes, number: int, port: int) -> bytes:
+    return words.replace(b"{i}", b"%05d" % number).replace(b"{port}", b"%d" % port)
 
 
 def _send(connection: _Connection, data: bytes) -> None:

@@ -10,7 +10,7 @@ from statistics import median
 from tests.benchmarks import long_history, scripts, startup, storm
 from tests.benchmarks.apart import run_apart
 from tests.benchmarks.load import Plan, Result
-from tests.benchmarks.peers import OWN, PEERS, SEALED, Peer, running
+from tests.benchmarks.peers import OWN, PEERS, PLAIN, SEALED, WEBSOCKET, Peer, running
 from tests.benchmarks.report import Chart
 
 
@@ -22,6 +22,8 @@ class Mode(StrEnum):
     latency = "latency"
     many = "many"
     tls = "tls"
+    plain = "plain"
+    websocket = "websocket"
     startup = "startup"
     history = "history"
     scripts = "scripts"
@@ -71,9 +73,13 @@ MEASUREMENTS = {
             "lost": lambda result: result.lost,
         },
     ),
+    Mode.websocket: Measurement(
+        (Plan(), Plan(receivers=1_000, messages=500)), _FLOOD, "deliveries a second", _COMING_IN
+    ),
     Mode.tls: Measurement(
         (Plan(), Plan(receivers=1_000, messages=500)), _FLOOD, "deliveries a second", _COMING_IN
     ),
+    Mode.plain: Measurement((Plan(),), _FLOOD, "deliveries a second", _COMING_IN),
     Mode.many: Measurement(
         (Plan(receivers=1_000, messages=500), Plan(receivers=10_000, messages=50)),
         _FLOOD,
@@ -81,6 +87,7 @@ MEASUREMENTS = {
         _COMING_IN,
     ),
 }
+_BESIDE = {Mode.tls: SEALED, Mode.plain: PLAIN, Mode.websocket: WEBSOCKET}
 
 
 def measure(mode: Mode, peers: list[Peer], changes: Mapping[str, int], rounds: int) -> list[Chart]:
@@ -98,8 +105,8 @@ def measure(mode: Mode, peers: list[Peer], changes: Mapping[str, int], rounds: i
         return [_scripts(rounds, changes.get("messages", scripts.LINES))]
     if mode == Mode.storm:
         return [_storm(rounds)]
-    if mode == Mode.tls:
-        peers = [PEERS[0], SEALED]
+    if mode in _BESIDE:
+        peers = [PEERS[0], _BESIDE[mode]]
     measurement = MEASUREMENTS[mode]
     plans = [replace(plan, **changes) for plan in measurement.plans]
     # Plans that differed in what was changed would make the same chart.

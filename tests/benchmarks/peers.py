@@ -124,12 +124,36 @@ PEERS = (
     Peer("mosquitto", "mosquitto", ("-c", "{config}"), _MQTT, _MOSQUITTO),
 )
 
-# Measured beside the first of the others alone, as nobody else encrypts.
+# These are measured beside the first of the others alone: nobody else encrypts, or speaks several languages.
 SEALED = Peer(
     f"{OWN} --tls required",
     sys.executable,
     (*_SERVE, "--data={data}", "--tls=required"),
     replace(_CHAT, tls=True),
+    announces=True,
+)
+PLAIN = Peer(
+    f"{OWN}, plain text",
+    sys.executable,
+    (*_SERVE, "--data={data}"),
+    replace(_CHAT, receiving=Speech(hello=b"b{i}\n", ready=b"- in #lobby")),
+    announces=True,
+)
+
+_HELLO = b'{"t":"hello","v":1,"name":"b{i}","backlog":0}'
+_UPGRADING = Speech(
+    hello=b"GET /ws HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    ready=b"101 Switching Protocols",
+    # A frame whose mask is zero, which changes nothing; a number has two characters more than {i}.
+    join=bytes([0x81, 0x80 + len(_HELLO) + 2, 0, 0, 0, 0]) + _HELLO,
+    joined=b'"t":"room"',
+)
+WEBSOCKET = Peer(
+    f"{OWN}, WebSockets",
+    sys.executable,
+    (*_SERVE, "--data={data}"),
+    replace(_CHAT, receiving=_UPGRADING),
     announces=True,
 )
 

@@ -12,6 +12,8 @@ from typing import Any
 from chatctl.access.opened import AccessBook
 from chatctl.history.memory import MemoryLog
 from chatctl.server.admission import Admission
+from chatctl.server.api.followers import Followers
+from chatctl.server.api.rates import Rates
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
@@ -21,10 +23,13 @@ from chatctl.server.outbox import Drainer
 from chatctl.server.people import People
 from chatctl.server.refusals import Refusals
 from chatctl.server.resumption import Resumption
-from chatctl.server.session import Session, Shared
+from chatctl.server.session import Session
+from chatctl.server.shared import Shared
 from chatctl.server.tls_mode import TlsMode
+from chatctl.server.web.sites import Sites
 
 ADDRESS = "192.0.2.1"
+HOST = "h"  # under which the server may be asked by HTTP
 LARGEST = 64 * 1024  # bytes: what a socket takes before anybody reads
 
 
@@ -65,6 +70,9 @@ def _shared(tls: TlsMode) -> Shared:
         encryption=_encryption(config),
         doorstep=Doorstep(),
         refusals=Refusals(),
+        sites=Sites([f"http://{HOST}"], ()),
+        rates=Rates(config.rate, config.burst),
+        followers=Followers(),
         drainer=_drainer(),
         stopping=threading.Event(),
         forget=lambda _: None,
@@ -85,7 +93,7 @@ def serve(data: bytes, tls: TlsMode = TlsMode.off, *, closed: bool = False) -> b
 
     The client is there until the server has closed. A `closed` server wants a key that nobody has.
     """
-    ours, theirs = socket.socketpair()
+    ours, theirs = _connection()
     with ours:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * LARGEST)
         ours.sendall(data[:LARGEST])
@@ -101,6 +109,17 @@ def serve(data: bytes, tls: TlsMode = TlsMode.off, *, closed: bool = False) -> b
             reading.join()
             shared.book.close()
     return bytes(received)
+
+
+@cache
+def _listener() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def _connection() -> tuple[socket.socket, socket.socket]:
+    """Returns both ends of a connection; that has to be TCP, of which HTTP asks where it arrived."""
+    ours = socket.create_connection(_listener().getsockname())
+    return ours, _listener().accept()[0]
 
 
 def frames_in(received: bytes) -> list[dict[str, Any]]:

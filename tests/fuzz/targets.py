@@ -4,28 +4,53 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from random import Random
 from typing import Any
 
+import h11
 from msgspec import structs
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
 
 from chatctl import framing, names
 from chatctl.errors import ChatError, Refused
 from chatctl.framing import Fault, FrameReader, Language
 from chatctl.invite import MAX_KEY, format_link, parse_link
-from chatctl.messages import MAX_CLIENT_FRAME, MAX_DEPTH, MAX_SERVER_FRAME, ClientFrame, ServerFrame
+from chatctl.messages import (
+    LOBBY,
+    MAX_CLIENT_FRAME,
+    MAX_DEPTH,
+    MAX_SERVER_FRAME,
+    ClientFrame,
+    Hello,
+    Join,
+    Part,
+    Role,
+    ServerFrame,
+)
 from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room
 from chatctl.server.dialects.alert import ALERT
+from chatctl.server.dialects.plain import Plain
+from chatctl.server.dialects.typed import MAX_LINE
 from chatctl.server.first_bytes import Kind, kind_of
 from chatctl.server.tls_mode import TlsMode
-from chatctl.text import one_line
-from tests.fuzz.session import frames_in, serve
+from chatctl.text import one_line, visible
+from tests.fuzz.session import HOST, frames_in, serve
 
 SMALL_LIMIT = 200  # bytes: short inputs find it too
+LONGEST_UNKNOWN = 16  # bytes, but for empty lines
 
+# What a line begins with: a prompt, then who says it, or that it is the server.
+LINE = re.compile(
+    r"(?:(?:name|key|password|new password|once more): )*+"
+    r"(?:$|(?:#\S+ )?(?:\* )?[^\W][\w.-]*(?: to [\w.-]+)?(?: \(private\))?(?::| )|(?:#\S+ )?- |! )"
+)
 RECORDS = b"\x14\x15\x16\x17"  # of TLS: a change of cipher, an alert, a handshake, data
 FAULTS = {"too-long", "bad-frame", "unknown-type", "unsupported-version"}
 
@@ -147,16 +172,24 @@ def first_bytes(data: bytes) -> None:
     known = [kind for kind in kinds if kind is not None]
     assert kinds == [None] * (len(kinds) - len(known)) + known
     assert len(set(known)) <= 1
-    assert len(known) >= len(data) - 1
+    assert len(known) >= len(data.lstrip(b"\r\n")) - LONGEST_UNKNOWN
 
 
 def session(data: bytes) -> None:
     """Whatever a client sends first, it is answered in frames, and refused with an end, or let in."""
     received = serve(data)
-    if kind_of(data) is Kind.tls:
-        assert received == ALERT
-        return
-    frames = frames_in(received)
+    match kind_of(data):
+        case Kind.tls:
+            assert received == ALERT
+        case Kind.http:
+            check_http(received)
+        case Kind.native:
+            _check_frames(frames_in(received))
+        case _:
+            check_lines(received)
+
+
+def _check_frames(frames: list[dict[str, Any]]) -> None:
     if not frames or frames[0].get("t") == "welcome":
         return
     assert [(frame["t"], frame["fatal"]) for frame in frames] == [("error", True)]
@@ -166,8 +199,11 @@ def session(data: bytes) -> None:
 def closed(data: bytes) -> None:
     """Whatever a client sends first, it is not let in where it would need a key."""
     received = serve(data, closed=True)
-    if kind_of(data) is not Kind.tls:
-        assert not {frame["t"] for frame in frames_in(received)} - {"error"}
+    match kind_of(data):
+        case Kind.http:
+            assert not {frame["t"] for frame in check_http(received)} - {"error"}
+        case Kind.native:
+            assert not {frame["t"] for frame in frames_in(received)} - {"error"}
 
 
 def tls(data: bytes) -> None:
@@ -175,8 +211,131 @@ def tls(data: bytes) -> None:
     received = serve(data, TlsMode.required)
     if kind_of(data) is Kind.tls:
         assert not received or received[0] in RECORDS
-    elif received:
+    elif kind_of(data) is Kind.native:
         assert [frame["code"] for frame in frames_in(received)] == ["tls-required"]
+    elif kind_of(data) is Kind.http:
+        assert received.startswith(b"HTTP/1.1 426 ")
+        check_http(received)
+    elif received:
+        check_lines(received)
+        assert received.startswith(b"! this server takes encrypted connections only")
+
+
+GET = f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+POST = f"POST /nothing HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n".encode()
+UPGRADE = (
+    f"GET /ws HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+).encode()
+HELLO = Frame(Opcode.TEXT, b'{"t":"hello","v":1,"name":"ann"}').serialize(mask=True)
+
+
+def http(data: bytes) -> None:
+    """Whatever a client sends over HTTP, or behind what it did so, it is answered in HTTP."""
+    for before in (b"GET ", GET, POST):
+        check_http(serve(before + data))
+
+
+def websocket(data: bytes) -> None:
+    """Whatever a client sends in a WebSocket, it is answered in messages, with an end if it is refused."""
+    _check_frames(check_http(serve(UPGRADE + data)))
+    check_http(serve(UPGRADE + HELLO + data))
+
+
+def check_http(received: bytes) -> list[dict[str, Any]]:
+    """What is received is whole answers, and nothing behind them; returns the frames of a WebSocket."""
+    while received:
+        assert not received.startswith(b"HTTP/1.1 5") or received[9:12] in (b"501", b"505"), received
+        if received.startswith(b"HTTP/1.1 101 "):
+            return _check_messages(received.partition(b"\r\n\r\n")[2])
+        reader = h11.Connection(h11.CLIENT)
+        reader.send(h11.Request(method="GET", target="/", headers=[("Host", HOST)]))
+        reader.send(h11.EndOfMessage())
+        reader.receive_data(received)
+        while not isinstance(event := reader.next_event(), h11.EndOfMessage):
+            assert isinstance(event, h11.Response | h11.InformationalResponse | h11.Data)
+            _check_head(event)
+        received = reader.trailing_data[0]
+    return []
+
+
+def _check_head(event: Any) -> None:
+    """An answer is no page of another's making, and its errors are one line of JSON."""
+    if isinstance(event, h11.Response):
+        assert (b"x-content-type-options", b"nosniff") in event.headers
+    elif isinstance(event, h11.Data) and event.data.startswith(b"{"):
+        assert json.loads(event.data)
+        assert event.data.count(b"\n") == 1
+
+
+def _check_messages(received: bytes) -> list[dict[str, Any]]:
+    reader = ClientProtocol(parse_uri(f"ws://{HOST}/"), state=OPEN, max_size=None)
+    reader.receive_data(received)
+    assert reader.parser_exc is None
+    events = [event for event in reader.events_received() if isinstance(event, Frame)]
+    return [json.loads(bytes(event.data)) for event in events if event.opcode is Opcode.TEXT]
+
+
+def plain(data: bytes) -> None:
+    """What somebody types asks for the same in all pieces, and no more of it is kept than is waited for."""
+    whole = typed_in(iter((data,)))
+    for cut in (_anywhere, _byte_by_byte):
+        assert typed_in(cut(data)) == whole
+
+
+class _Guest:
+    """Somebody who is let in, and into every room."""
+
+    name = "ann"
+    role: Role = "member"
+
+    def __init__(self) -> None:
+        self.rooms = {LOBBY: None}
+
+    def follow(self, frame: Any) -> None:
+        if isinstance(frame, Join):
+            self.rooms[frame.room] = None
+        elif isinstance(frame, Part):
+            self.rooms.pop(frame.room, None)
+
+
+def typed_in(pieces: Iterator[bytes]) -> list[Any]:
+    """Returns what is asked for by somebody who types `pieces`, and is let in under any name."""
+    dialect, guest = Plain(), _Guest()
+    got: list[Any] = []
+    for data in (*pieces, b""):
+        frames = [*dialect.feed(data)]
+        if len(got) + len(frames) and not any(isinstance(frame, Hello) for frame in got):
+            frames += _let_in(dialect, guest, frames[0])
+        for frame in frames:
+            guest.follow(frame)
+        got += frames
+        _check_said(dialect.pending())
+        assert len(dialect._typed._line) <= MAX_LINE
+        if any(isinstance(frame, Fault) and frame.fatal for frame in frames):
+            break
+    return got
+
+
+def _let_in(dialect: Plain, guest: _Guest, frame: Any) -> list[Any]:
+    """Lets somebody in who says hello."""
+    return [*dialect.admitted(guest)] if isinstance(frame, Hello) else []
+
+
+def _check_said(said: bytes) -> None:
+    """Whatever the dialect itself says is telnet, and then lines and what is asked."""
+    parts = re.fullmatch(rb"(?:\xff[\xfb-\xfe].)*+(.*)", said, re.DOTALL)
+    assert parts
+    check_lines(parts[1].replace(b"\r\n", b"\n"))
+
+
+def check_lines(received: bytes) -> None:
+    """What is shown to people has no controls, and each line says whose it is."""
+    text = received.decode()
+    assert visible(text) == text
+    assert "\t" not in text
+    for line in text.split("\n"):
+        assert LINE.match(line), line
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -188,4 +347,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "session": session,
     "closed": closed,
     "tls": tls,
+    "plain": plain,
+    "http": http,
+    "websocket": websocket,
 }

@@ -9,7 +9,6 @@ from msgspec import Struct
 from chatctl.client.complaint import complain
 from chatctl.client.connection import ChatClient
 from chatctl.client.events import CaughtUp, Disconnected, Event
-from chatctl.client.since import Since
 from chatctl.errors import Refused
 from chatctl.messages import (
     MAX_BACKLOG,
@@ -23,6 +22,7 @@ from chatctl.messages import (
     RoomState,
     Told,
 )
+from chatctl.since import Since
 
 Message = Msg | Gap | Told | Redacted
 

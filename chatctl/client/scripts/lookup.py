@@ -11,10 +11,10 @@ from chatctl.client.connection import ChatClient
 from chatctl.client.display.render import View
 from chatctl.client.display.screen import choose_paint
 from chatctl.client.scripts.output import as_bytes, json_lines, write
-from chatctl.client.since import Since
 from chatctl.client.visitor import visit
 from chatctl.messages import MAX_PAGE, Msg
 from chatctl.names import check_room
+from chatctl.since import Since
 
 DEFAULT_LIMIT = 50
 

@@ -13,8 +13,8 @@ from chatctl.client.scripts.following import Follower, Start
 from chatctl.client.scripts.output import Output
 from chatctl.client.scripts.state_file import StateFile
 from chatctl.client.signals import BROKEN_PIPE, Interrupted
-from chatctl.client.since import Since
 from chatctl.messages import MAX_BACKLOG, Gap, Msg, Redacted
+from chatctl.since import Since
 
 
 def print_all(

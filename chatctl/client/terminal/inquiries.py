@@ -7,9 +7,9 @@ from itertools import count
 
 from chatctl.client.display.render import room_label
 from chatctl.client.display.shown import Heading
-from chatctl.client.since import parse_since
 from chatctl.commands import UsageError
 from chatctl.messages import MAX_PAGE, AskHistory, Found, Frame, History, Msg, Notice, Search
+from chatctl.since import parse_since
 
 DEFAULT_HISTORY = 50  # messages
 

@@ -1,0 +1,114 @@
+"""Who asks for something over HTTP: who they say they are, and by what they prove it."""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import TYPE_CHECKING
+
+from chatctl.access.keys import Key
+from chatctl.access.opened import AccessBook
+from chatctl.errors import NotProven
+from chatctl.messages import Role
+from chatctl.names import check_name, fold
+from chatctl.server import permissions
+from chatctl.server.admission import source_of
+from chatctl.server.proof import Proof
+from chatctl.server.web.request import Problem, Request
+
+if TYPE_CHECKING:
+    from chatctl.server.room import Room
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
+
+
+class Caller:
+    """Somebody who asks for something, and is not in.
+
+    Args:
+        book: who may do what.
+        name: what they are called; empty for somebody without a name.
+        address: where they come from.
+        proof: by what they may ask.
+
+    Attributes:
+        author: the name as `names.fold` makes it.
+        rooms: those they follow.
+        silenced_as: nothing: they have no earlier names.
+    """
+
+    __slots__ = ("_book", "address", "author", "name", "proof", "rooms", "silenced_as")
+
+    def __init__(self, book: AccessBook, name: str, address: str, proof: Proof) -> None:
+        self._book = book
+        self.name = name
+        self.author = fold(name)
+        self.address = address
+        self.proof = proof
+        self.rooms: dict[str, Room] = {}
+        self.silenced_as: tuple[str, ...] = ()
+
+    @property
+    def account(self) -> str:
+        """The account whose password they gave, its name folded; empty without one."""
+        return self.proof.account
+
+    @property
+    def grant(self) -> Key | None:
+        """The key they gave; None without one."""
+        return self.proof.grant
+
+    @property
+    def role(self) -> Role:
+        """What they may do, as the book has it now."""
+        return self.proof.role(self._book)
+
+    def may_read(self, room: str) -> bool:
+        """Returns whether they may know what is said in a room, now."""
+        return permissions.may_read(self._book, self, room)
+
+    def check(self) -> None:
+        """Makes sure that they may still ask for anything.
+
+        Raises:
+            Refused: as `Proof.check` does.
+        """
+        self.proof.check(self._book, self.name, self.address)
+        self.proof = self.proof.renewed(self._book)
+
+
+def identify(shared: Shared, session: Session, request: Request) -> Caller:
+    """Returns who asks, as far as that is needed: where no key is, they may do without a name.
+
+    Raises:
+        Problem: they ask too often, or come from where too many wrong keys came from.
+        Refused: they may not ask for anything.
+    """
+    if seconds := shared.admission.blocked(session.address):
+        raise _later("too many failed attempts from your address", seconds)
+    name, secret = _credentials(request)
+    if seconds := shared.rates.take(source_of(session.address), fold(name)):
+        raise _later("you ask too often", seconds)
+    proof = shared.entrance.prove(session, name, secret)
+    return Caller(shared.book, name, session.address, proof)
+
+
+def _credentials(request: Request) -> tuple[str, str | None]:
+    """Returns the name and what proves it (RFC 7617); an empty name and None where nothing is said."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return "", None
+    scheme, _, encoded = header.partition(" ")
+    try:
+        name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        colon = ""
+    if scheme.lower() != "basic" or not colon:
+        raise NotProven("auth-failed", "who you are is said by `Authorization: Basic`, with NAME:KEY", "key")
+    return check_name(name), secret or None
+
+
+def _later(what: str, seconds: float) -> Problem:
+    wait = math.ceil(seconds)
+    text = f"{what}: try again in {wait} seconds"
+    return Problem(429, text, {"Retry-After": str(wait)}, code="rate-limited")

@@ -1,0 +1,45 @@
+"""The files of the page, as they are served: with what keeps a browser from doing anything else with them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+from chatctl.server.web.request import Request, Response
+from chatctl.server.web.routes import Route
+from chatctl.web import HEADERS, files
+
+if TYPE_CHECKING:
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
+
+# A browser asks each time, and is told that nothing has changed: after an update it has all of the new page.
+CONNECTIONS = 6  # that a browser makes to one server, at most, where others make one
+CACHE = {"Cache-Control": "no-cache"}
+
+
+def routes() -> tuple[Route, ...]:
+    """Returns what there is to be had of the page."""
+    return tuple(Route("GET", path, _File(kind, body)) for path, (kind, body) in files().items())
+
+
+class _File:
+    """Answers with one file, or that it is the one which the browser has."""
+
+    def __init__(self, kind: str, body: bytes) -> None:
+        digest = hashlib.sha256(body).digest()[:12]
+        self._tag = f'"{base64.urlsafe_b64encode(digest).decode()}"'
+        headers = HEADERS | CACHE | {"ETag": self._tag}
+        self._fresh = Response(200, headers | {"Content-Type": kind}, body)
+        self._known = Response(304, headers)
+
+    def __call__(self, shared: Shared, session: Session, request: Request) -> Response:
+        if not session.served:
+            shared.admission.credit(session.address, 1 - 1 / CONNECTIONS)
+        return self._known if self._is_known(request.headers.get("if-none-match", "")) else self._fresh
+
+    def _is_known(self, tags: str) -> bool:
+        """Returns whether this is one of the files that a browser has (RFC 9110 section 13.1.2)."""
+        known = [tag.strip().removeprefix("W/") for tag in tags.split(",")]
+        return self._tag in known or known == ["*"]

@@ -1,0 +1,33 @@
+"""The way from HTTP to a WebSocket (RFC 6455 section 4.2)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from websockets import datastructures, http11
+from websockets.server import ServerProtocol
+
+from chatctl.server.dialects.websocket import WebSocket
+from chatctl.server.web.request import Problem, Request, Switch
+from chatctl.text import one_line
+
+if TYPE_CHECKING:
+    from chatctl.server.session import Session
+    from chatctl.server.shared import Shared
+
+
+def upgrade(_shared: Shared, _session: Session, request: Request) -> Switch:
+    """Answers a handshake.
+
+    Raises:
+        Problem: it is none, or not one of this version.
+    """
+    handshake = ServerProtocol()
+    headers = datastructures.Headers(request.headers)
+    response = handshake.accept(http11.Request(request.path, headers))
+    if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+        status = HTTPStatus(response.status_code)
+        needed = {"Upgrade": "websocket"} if status is HTTPStatus.UPGRADE_REQUIRED else {}
+        raise Problem(status, f"no WebSocket: {one_line(str(handshake.handshake_exc))}", needed)
+    return Switch(dict(response.headers.raw_items()), WebSocket())

@@ -1,0 +1,255 @@
+// The connection: coming in, coming back without loss or doubles (PROTOCOL.md, "Coming back"), what waits for an
+// answer. Frames are handed on as they come; its own are those whose type begins with "_".
+
+import { keep, kept } from "./dom.js";
+
+const FINAL =
+	"replaced banned kicked auth-required auth-failed forbidden bad-name bad-room bad-frame too-long unsupported-version tls-required bye";
+const SHORTEST = 500; // milliseconds, as all times
+const LONGEST = 30_000;
+const LOST = "the connection was lost";
+const STEADY = 10_000; // after which the next wait is short again
+const TAKEN = 30_000; // for which one's own old connection may have the name
+const SILENT = 40_000; // after which the server is asked whether it is there
+const PATIENCE = 15_000; // for its answer
+
+export class Link {
+	rooms = new Map(); // room: {newest, entered, confirmed}
+	queue = [];
+	sent = new Map(); // key: item
+	number = 0;
+	wait = 2 * SHORTEST;
+	nonces = crypto.getRandomValues(new Uint32Array(3)).join("-");
+
+	/** Args: take gets each frame, and what it answers. */
+	constructor(take) {
+		this.take = take;
+		setInterval(() => this.#listen(), 5000);
+	}
+
+	/** Comes in, or back. Args: rooms, to the last id seen or null. */
+	start(rooms) {
+		for (const room in rooms) this.rooms.set(room, { newest: rooms[room], entered: true });
+		for (const frame of kept.unacked ?? []) this.#add({ frame, key: frame.nonce, isPost: true });
+		this.open();
+	}
+
+	open() {
+		clearTimeout(this.timer);
+		this.#drop();
+		this.end = this.timer = this.welcomed = null;
+		const socket = (this.socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`));
+		socket.onopen = () => this.#hello();
+		socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+		socket.onclose = () => this.#lost();
+		this.deadline = Date.now() + PATIENCE;
+	}
+
+	#hello() {
+		const rooms = {};
+		for (const [room, place] of this.rooms) {
+			if (place.entered) rooms[room] = place.newest;
+			place.confirmed = false;
+		}
+		const { name, key, session: resume } = kept;
+		this.#write({ t: "hello", v: 1, name, key, password: this.password, resume, rooms, agent: "browser" });
+		this.barrier = --this.number; // its answer comes behind all that is replayed
+		this.#write({ t: "ping", n: this.barrier });
+	}
+
+	#write(frame) {
+		this.socket.send(JSON.stringify(frame));
+	}
+
+	#drop() {
+		if (this.socket) this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+		this.socket?.close();
+		this.socket = null;
+	}
+
+	#lost() {
+		this.#drop();
+		this.ready = false;
+		const all = [...this.sent.values(), ...this.queue];
+		this.sent.clear();
+		this.queue = all.filter(({ fail, frame, wasSent }) => !fail && !(wasSent && frame.t === "part"));
+		for (const { fail } of all) fail?.(new Error(LOST));
+		const end = { code: "lost", text: LOST, ...this.end };
+		const wait = this.#pause(end.code, (end.retry ?? 0) * 1000);
+		if (wait !== null) this.timer = setTimeout(() => this.open(), wait);
+		this.take({ ...end, t: wait !== null ? "_lost" : end.wants || !this.everIn ? "_refused" : "_ended" });
+	}
+
+	/** Returns how long to wait for the next try; null if there is no use in one. */
+	#pause(code, asked) {
+		const now = Date.now();
+		if (FINAL.split(" ").includes(code) || this.leaving) return null;
+		if (code === "name-taken" && (!this.everIn || now - (this.takenAt ??= now) > TAKEN)) return null;
+		if (now - this.connectedAt >= STEADY) this.wait = 2 * SHORTEST;
+		this.connectedAt = NaN;
+		const wait = (this.wait * (1 + Math.random())) / 2;
+		this.wait = Math.min(2 * this.wait, LONGEST);
+		return Math.max(wait, Math.min(asked, 10 * LONGEST) + SHORTEST * Math.random());
+	}
+
+	/** Tries at once, if it waits to. */
+	hurry() {
+		if (this.timer) this.open();
+	}
+
+	#listen() {
+		const now = Date.now();
+		if (!this.socket) return;
+		if (this.deadline && now > this.deadline) this.#lost();
+		else if (!this.deadline && now - this.heardAt > SILENT) {
+			this.deadline = now + PATIENCE;
+			this.#write({ t: "ping" });
+		}
+	}
+
+	// Sending
+
+	/** Posts a say or tell once, whatever happens to the line; returns it with its nonce. */
+	post(frame) {
+		frame = { ...frame, nonce: `${this.nonces}-${--this.number}` };
+		this.#add({ frame, key: frame.nonce, isPost: true });
+		this.#keepPosts();
+		return frame;
+	}
+
+	/** Sends a frame; resolves with its answer. */
+	ask(frame) {
+		const n = --this.number;
+		return new Promise((answer, fail) => this.#add({ frame: { ...frame, n }, key: n, answer, fail }));
+	}
+
+	/** Enters a room, leaves one, takes another name: also when the line breaks meanwhile. */
+	change(frame) {
+		const n = --this.number;
+		if (frame.t === "join" && !this.rooms.has(frame.room)) this.rooms.set(frame.room, { newest: null });
+		if (frame.t === "part") this.rooms.delete(frame.room);
+		this.#add({ frame: { ...frame, n }, key: n });
+	}
+
+	leave() {
+		this.leaving = true;
+		clearTimeout(this.timer);
+		if (this.ready) this.#write({ t: "bye" });
+		else this.#lost();
+	}
+
+	#add(item) {
+		this.queue.push(item);
+		this.#flush();
+	}
+
+	#flush() {
+		while (this.ready && this.queue.length && this.#mayGo(this.queue[0])) {
+			const item = this.queue.shift();
+			item.wasSent = true;
+			this.sent.set(item.key, item);
+			this.#write(item.frame);
+		}
+	}
+
+	// A nonce is remembered with the name and room of the one who posts: they must not change meanwhile.
+	#mayGo({ isPost, frame }) {
+		const flying = [...this.sent.values()];
+		if (isPost) return !flying.some((other) => other.frame.t === "rename");
+		return !["rename", "part"].includes(frame.t) || !flying.some((other) => other.isPost);
+	}
+
+	#keepPosts() {
+		kept.unacked = [...this.sent.values(), ...this.queue].filter(({ isPost }) => isPost).map(({ frame }) => frame);
+		keep(true);
+	}
+
+	#settle(key) {
+		const item = this.sent.get(key) ?? this.queue.find((one) => one.key === key);
+		this.sent.delete(key);
+		if (item) this.queue = this.queue.filter((one) => one !== item);
+		if (item?.isPost) this.#keepPosts();
+		return item;
+	}
+
+	// Receiving
+
+	#receive(frame) {
+		this.heardAt = Date.now();
+		if (this.welcomed) this.deadline = 0;
+		if (frame.t === "ping") return this.#write({ t: "pong", re: frame.n });
+		if (frame.t === "bye" || frame.fatal) return (this.end = frame);
+		const isNew = this.#note(frame);
+		const item = this.#settle(frame.nonce ?? frame.re);
+		if (frame.t === "error") this.#refuse(frame, item);
+		else if (isNew || item) this.take(frame, item);
+		item?.answer?.(frame);
+		this.#flush();
+	}
+
+	/** Takes in what a frame says about this client; returns whether it is news. */
+	#note(frame) {
+		const { t, room } = frame;
+		if (t === "msg" || t === "ack") return this.#reach(room, frame.id) && t === "msg";
+		if (t === "gap") return this.#reach(room, frame.before - 1);
+		if (t === "room") return this.#enter(frame);
+		if (t === "pong") return frame.re === this.barrier && this.#caughtUp();
+		if (t === "renamed" && frame.name === kept.name) kept.name = frame.to;
+		if (t === "welcome") this.#welcome(frame);
+		return true;
+	}
+
+	#welcome({ name, session, key = kept.key, limits }) {
+		this.welcomed = this.everIn = true;
+		this.deadline = this.takenAt = undefined;
+		this.connectedAt = Date.now();
+		this.limits = limits;
+		Object.assign(kept, { name, session, key });
+		keep(true);
+	}
+
+	#caughtUp() {
+		for (const [room, { entered, confirmed }] of this.rooms)
+			if (entered && !confirmed) {
+				this.rooms.delete(room);
+				this.take({ t: "_gone", room });
+			}
+		this.ready = true;
+		this.take({ t: "_caughtup" });
+	}
+
+	#refuse(error, item) {
+		const { t, room } = item?.frame ?? {};
+		if (t === "join" && !this.rooms.get(room)?.entered) this.rooms.delete(room);
+		if (item?.fail) item.fail(new Error(error.text));
+		else this.take(item?.isPost ? { ...error, t: "_failed" } : error, item);
+	}
+
+	#enter(state) {
+		const place = this.rooms.get(state.room);
+		if (!place) return false;
+		// A server that kept nothing numbers anew after a restart, and replays as to a new client.
+		state.anew = place.newest !== null && state.last < place.newest;
+		if (state.anew) place.newest = null;
+		state.seen = place.newest;
+		place.newest ??= state.last ? null : 0;
+		place.entered = place.confirmed = true;
+		return this.#keepRooms();
+	}
+
+	/** Returns whether an id was not seen yet, and notes that it is now. */
+	#reach(room, id) {
+		const place = this.rooms.get(room);
+		if (!place || id === undefined) return true;
+		if (id <= (place.newest ?? -1)) return false;
+		place.newest = id;
+		return this.#keepRooms();
+	}
+
+	#keepRooms() {
+		kept.rooms = {};
+		for (const [room, { entered, newest }] of this.rooms) if (entered) kept.rooms[room] = newest;
+		keep();
+		return true;
+	}
+}
