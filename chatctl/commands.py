@@ -454,7 +454,7 @@ def _arguments(command: Command, rest: str) -> list[str]:
             raise UsageError(f"{command.usage}: {argument.needs}")
     # Whoever types more than a command without arguments needs (/quit bye all) is understood all the same.
     if rest and command.arguments and not command.is_secret:
-        raise UsageError(f"{command.usage}: a {command.arguments[-1].label.lower()} has no spaces")
+        raise UsageError(f"{command.usage}: there is a word too many")
     return values
 
 

@@ -9,16 +9,7 @@ import pytest
 from chatctl.access import audit
 from chatctl.access.audit import Entry
 from chatctl.access.opened import AccessBook
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.25
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 def test_what_is_noted(tmp_path: Path) -> None:
@@ -30,8 +21,8 @@ def test_what_is_noted(tmp_path: Path) -> None:
         book.audit.add("", "allow", "eve", room="dev")
     with AccessBook(tmp_path, clock) as book:
         assert book.audit.last(10) == [
-            Entry(1_000_250, "ann", "ban", "bob", None, 2_000_000, "spam\nand \u202e more"),
-            Entry(1_001_250, "", "allow", "eve", "dev", None, ""),
+            Entry(5_000_000, "ann", "ban", "bob", None, 2_000_000, "spam\nand \u202e more"),
+            Entry(5_001_000, "", "allow", "eve", "dev", None, ""),
         ]
 
 

@@ -109,9 +109,10 @@ def test_who_says_a_little_now_and_then_keeps_nobody_out_either() -> None:
 
 def test_a_thousand_who_come_at_once_and_say_hello_are_let_in() -> None:
     with running_server() as server, undisturbed(server), ExitStack() as clients:
-        guests = [clients.enter_context(server.raw()) for _ in range(1000)]
-        for guest in guests:
-            guest.send_bytes(hello())
+        guests = []
+        for _ in range(1000):
+            guests.append(clients.enter_context(server.raw()))
+            guests[-1].send_bytes(hello())
         for guest in guests:
             guest.expect("welcome")
 

@@ -226,7 +226,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with running_server("--data", str(data), "--rate", "0") as server, Talk(server) as talk:
         for _ in range(100):
             assert talk.post(LONG_TEXT)
-    assert sorted(path.name for path in data.iterdir()) == ["chatctl.db", "lock"]
+    assert sorted(path.name for path in data.iterdir()) == ["access.db", "chatctl.db", "lock"]
     return data
 
 

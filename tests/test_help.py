@@ -90,7 +90,9 @@ def test_examples_can_be_typed(
     monkeypatch.setenv("CHATCTL_CONFIG", str(config))
     words = shlex.split(example)
     start = words.index("chatctl") + 1
-    end = words.index("|", start) if "|" in words[start:] else len(words)
+    end = next(
+        (place for place, word in enumerate(words) if place > start and word in ("|", "<")), len(words)
+    )
     context = Commands().make_context("chatctl", words[start:end])
     command, args = built(words[start]), words[start + 1 : end]
     with context, command.make_context(words[start], [*args], parent=context) as inner:

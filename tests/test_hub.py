@@ -23,6 +23,8 @@ from chatctl.messages import (
     Frame,
     Kind,
     Members,
+    Presence,
+    Renamed,
     Role,
     RoomLine,
     Rooms,
@@ -590,3 +592,71 @@ def test_a_tell_repeated_after_the_other_left_is_still_accepted(hub: Hub) -> Non
     first = tell(hub, ann, "bob", "psst", "text", "n")
     hub.people.release(bob)
     assert tell(hub, ann, "bob", "psst", "text", "n") == first
+
+
+# Accounts, and their devices
+
+
+def test_what_is_told_to_an_account_that_is_not_here_is_kept(hub: Hub, book: AccessBook) -> None:
+    book.accounts.add("Eve", "a password")
+    ann = come(hub, "ann")
+    assert hub.tell(ann, "EVE", "psst", "text", "n") == (1_000_000_250, True)
+    assert hub.tell(ann, "eve", "psst", "text", "n") == (1_000_000_250, False)  # a repeat
+    assert book.mail.waiting("eve") == ([Told(1_000_000_250, "ann", "psst")], 1)
+    assert ann.sent == []
+
+
+def test_who_comes_while_a_message_is_kept_gets_it(
+    hub: Hub, book: AccessBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.accounts.add("eve", "a password")
+    here: list[Guest] = []
+    put = book.mail.put
+
+    def put_slowly(author: str, told: Told) -> None:
+        put(author, told)
+        here.append(come(hub, "eve", "eve"))
+
+    monkeypatch.setattr(book.mail, "put", put_slowly)
+    assert hub.tell(come(hub, "ann"), "eve", "psst", "text", None)[1]
+    assert [guest.fetched for guest in here] == [1]
+
+
+def test_devices_of_an_account_are_one_person(hub: Hub, book: AccessBook) -> None:
+    eve = book.accounts.add("Eve", "a password")
+    first, second, third = come(hub, "Eve", "eve"), come(hub, "Eve", "eve"), come(hub, "guest")
+    hub.people.log_in(third, eve)
+    assert {guest.name for guest in (first, second, third)} == {"Eve"}
+    assert hub.who(None, None).names == ["Eve"]
+    assert refusal(hub, second, "eva") == "forbidden"
+    for guest in (first, third):
+        hub.people.release(guest)
+    assert refusal(hub, second, "eva") is None
+    assert find(hub, "eve") is find(hub, "eva") is second
+    assert refusal(hub, Guest(), "eve") == "name-taken"
+    hub.people.release(second)
+    assert hub.who(None, None).names == []
+    assert refusal(hub, Guest(), "\u0435ve") == "name-taken"
+
+
+def test_a_room_counts_people_and_tells_of_the_first_and_the_last_device(hub: Hub, book: AccessBook) -> None:
+    eve = book.accounts.add("Eve", "a password")
+    room = hub.open_room("tea")
+    ann, first, second, third = (come(hub, name) for name in ("ann", "one", "two", "three"))
+    for guest in (ann, first, second, third):
+        assert room.enter(guest, None, 0, None)
+    ann.frames()
+    for guest, old in ((first, "one"), (second, "two"), (third, "three")):
+        hub.people.log_in(guest, eve)
+        room.rename(guest, old, set())
+    assert ann.frames() == [
+        Renamed("one", "Eve"),
+        Presence(room="tea", joined=[], left=["two"], count=3),
+        Presence(room="tea", joined=[], left=["three"], count=2),
+    ]
+    assert room.count == 2
+    for guest in (second, first):
+        room.leave(guest)
+    assert ann.sent == []
+    room.leave(third)
+    assert ann.frames() == [Presence(room="tea", joined=[], left=["Eve"], count=1)]

@@ -252,3 +252,19 @@ def test_a_person_is_forgotten(keys: Keys) -> None:
     keys.forget_person("eve")
     assert "lets nobody in" in why_not(keys, eves, "eve")
     assert keys.check(bobs, "bob")
+
+
+def test_a_key_no_longer_opens_its_room(keys: Keys) -> None:
+    personal = keys.spend(invited(keys, uses=None), "bob")
+    other = keys.spend(invited(keys), "eve")
+    assert personal
+    assert other
+    assert not keys.close_room("bob", "dev")
+    assert keys.close_room("bob", "ops")
+    assert not keys.close_room("bob", "ops")
+    found = keys.check(personal, "bob")
+    assert found.room is None
+    assert keys.get(found.id) == found
+    assert keys.check(other, "eve").room == "ops"
+    keys.forget_person("bob")
+    assert keys.get(found.id) is None

@@ -15,16 +15,7 @@ from chatctl.access.rules import Rule
 from chatctl.errors import Refused
 from chatctl.messages import Mode, Role
 from chatctl.server import permissions
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.25
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 class Asker:
@@ -222,11 +213,12 @@ def test_a_mute_holds_for_all_that_somebody_is_known_by(book: AccessBook, clock:
     asker = Asker(account="robert")
     asker.silenced_as = ["early"]
     assert permissions.why_silent(book, asker, "dev") is None
-    book.bans.put("mute", whom, by="ann", seconds=60, reason="spam")
+    book.bans.put("mute", whom, by="ann", seconds=60, reason="spam\n\u202e")
     for room in ("dev", None):
         refusal = permissions.why_silent(book, asker, room)
         assert refusal is not None
-        assert (refusal.code, str(refusal)) == ("muted", "you are muted until 1970-01-12 13:47 UTC: spam")
+        text = "you are muted until 1970-01-01 01:24 UTC: spam\\n\\u202e"
+        assert (refusal.code, str(refusal)) == ("muted", text)
     assert code(lambda: permissions.demand_topic(book, asker, "dev")) == "muted"
     assert permissions.may_read(book, asker, "dev")
     clock.now += 60

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from chatctl.server.resumption import KEPT_SECONDS, MAX_KEPT, MAX_SECRETS, Resumption
+from chatctl.server.resumption import (
+    KEPT_SECONDS,
+    MAX_EARLIER_NAMES,
+    MAX_KEPT,
+    MAX_SECRETS,
+    Resumption,
+    Ticket,
+)
 
 
 class Clock:
@@ -73,3 +80,35 @@ def test_how_many_are_known_is_bounded() -> None:
         resumption.retire(number, "ann", ticket)
         secrets.append(secret)
     assert [resumption.find(secret) is None for secret in secrets[:11]] == [True] * 10 + [False]
+
+
+def test_one_that_was_revoked_is_worth_nothing() -> None:
+    resumption: Resumption[str] = Resumption()
+    secret, ticket = resumption.issue("first", "ann")
+    secrets = [secret, *(resumption.issue("first", "ann", ticket)[0] for _ in range(3))]
+    other, _ = resumption.issue("other", "bob")
+    resumption.revoke(ticket)
+    resumption.revoke(ticket)
+    secrets.append(resumption.issue("first", "ann", ticket)[0])  # Nor is what it was just about to get.
+    resumption.retire("first", "ann", ticket)
+    assert [resumption.find(each) for each in secrets] == [None] * 5
+    assert resumption.find(other) is not None
+
+
+def test_the_last_few_names_are_known() -> None:
+    ticket = Ticket("first", "Name0")
+    for number in range(1, MAX_EARLIER_NAMES + 3):
+        ticket.rename(f"Name{number}")
+    assert ticket.earlier_names == tuple(f"name{number}" for number in range(2, MAX_EARLIER_NAMES + 2))
+    assert ticket.silenced_as == ()
+
+
+def test_names_under_which_somebody_was_muted_are_all_known() -> None:
+    ticket = Ticket("first", "Ann")
+    ticket.rename("Bob", muted=True)
+    for _ in range(20):
+        ticket.rename("Eve")
+        ticket.rename("Bob")
+    ticket.rename("Ann", muted=True)
+    ticket.rename("Bob", muted=True)
+    assert (ticket.name, ticket.silenced_as) == ("Bob", ("Ann", "Bob"))

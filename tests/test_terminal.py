@@ -261,7 +261,7 @@ def test_what_cannot_be_done_is_said_in_one_line(server: RunningServer) -> None:
         for line, error in (
             ("/foo", "! there is no /foo; /help lists the commands"),
             ("/nick", "! /nick NAME: needs a name"),
-            ("/nick a b", "! /nick NAME: a name has no spaces"),
+            ("/nick a b", "! /nick NAME: there is a word too many"),
             ("/nick !", "! a name cannot start with U+0021"),
             ("/join !", "! a room cannot start with U+0021"),
             ("/msg zoe hi", "✗ nobody here has that name; not delivered: hi"),

@@ -322,7 +322,7 @@ def test_on_this_machine_both_are_taken_where_there_is_a_certificate(given: Path
 
 
 def test_others_than_this_machine_are_asked_for_tls() -> None:
-    with running_server("--host", "0.0.0.0") as server:
+    with running_server("--host", "0.0.0.0", "--open") as server:
         assert "certificate SHA256:" in server.log
         for tls in (True, False):  # This machine may do without.
             with RawClient("127.0.0.1", server.port, tls=tls) as client:
@@ -341,7 +341,7 @@ def test_without_tls_others_are_not_served_unless_that_is_meant(host: str) -> No
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert "--insecure" in done.stderr
-    with running_server("--host", host, "--tls", "off", "--insecure") as server:
+    with running_server("--host", host, "--tls", "off", "--insecure", "--open") as server:
         with RawClient("127.0.0.1", server.port) as client:
             client.hello("brave")
         wait_for(lambda: "read along" in server.log, "the warning")

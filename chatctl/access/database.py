@@ -135,9 +135,15 @@ class Database:
         for migration in MIGRATIONS[version:]:
             for statement in _statements(migration):
                 run(statement)
-        run(f"PRAGMA application_id = {APPLICATION_ID}")
-        run(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        run("COMMIT")
+        try:
+            run(f"PRAGMA application_id = {APPLICATION_ID}")
+            run(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            run("COMMIT")
+        except sqlite3.OperationalError as error:
+            # What is there already can be read all the same.
+            if version < len(MIGRATIONS) or error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            self._roll_back()
 
     def on_change(self, read: Callable[[sqlite3.Connection], None]) -> None:
         """Calls `read`, which must only read, now and whenever the database has changed.

@@ -185,7 +185,7 @@ def serve(
 
     Examples:
         chatctl serve --host 0.0.0.0 --port 12345
-        chatctl serve --host 0.0.0.0 --key - < key.txt
+        chatctl serve --host 0.0.0.0 --key -
         chatctl serve --keep 90d --motd "be kind"
     """
     from chatctl.history.log import Retention

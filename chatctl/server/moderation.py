@@ -28,7 +28,7 @@ from chatctl.messages import (
 )
 from chatctl.names import check_name, check_room, fold, skeleton
 from chatctl.server import identity
-from chatctl.text import check_text
+from chatctl.text import check_text, one_line
 
 if TYPE_CHECKING:
     from chatctl.server.people import Member
@@ -256,7 +256,7 @@ _MEASURES: dict[Measure, Callable[[Shared, Act], None]] = {
 def _cut(act: Act) -> None:
     words = f"you were kicked by {act.by.name}"
     for session in act.people:
-        session.expel(Bye(code="kicked", text=f"{words}: {act.reason}" if act.reason else words))
+        session.expel(Bye(code="kicked", text=f"{words}: {one_line(act.reason)}" if act.reason else words))
 
 
 def _note(shared: Shared, act: Act) -> None:

@@ -10,6 +10,7 @@ from chatctl.access.keys import Key
 from chatctl.access.opened import AccessBook
 from chatctl.errors import NotProven, Refused
 from chatctl.messages import Ban, Role
+from chatctl.text import one_line
 
 
 class Proof(Struct, frozen=True):
@@ -74,7 +75,7 @@ def check_ban(book: AccessBook, name: str, address: str) -> None:
 
 def sentence(what: str, ban: Ban) -> str:
     """Returns what is told to somebody who is ``banned`` or ``muted``."""
-    return f"you are {what} {_until(ban)}{f': {ban.reason}' if ban.reason else ''}"
+    return f"you are {what} {_until(ban)}{f': {one_line(ban.reason)}' if ban.reason else ''}"
 
 
 def _until(ban: Ban) -> str:

@@ -58,7 +58,7 @@ from chatctl.messages import (
 )
 from chatctl.names import check_name, check_room
 from chatctl.server import identity, inviting, lookup, moderation, modes, permissions, redacting, sockets
-from chatctl.server.admission import Admission, TokenBucket
+from chatctl.server.admission import Admission, TokenBucket, is_loopback
 from chatctl.server.config import Config
 from chatctl.server.dialects import alert, native
 from chatctl.server.doorstep import Doorstep
@@ -727,11 +727,12 @@ class Session:
             self._shared.doorstep.leave(self)
             self._shared.admission.release(self.address)
             self._shared.forget(self)
-        if not name:
+        if not name and not is_loopback(self.address):
             self._shared.refusals.note(self.address, self._reason)
             return
+        who = f"{name} left" if name else "a connection ended"
         extra = {"client": name, "address": self.address, "reason": self._reason}
-        log.info("%s left (%s): %s", name, self.address, self._reason, extra=extra)
+        log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
 
 
 _ACTIONS: dict[type, Callable[..., None]] = {

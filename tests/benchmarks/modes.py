@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
 
-from tests.benchmarks import long_history, scripts, startup
+from tests.benchmarks import long_history, scripts, startup, storm
 from tests.benchmarks.apart import run_apart
 from tests.benchmarks.load import Plan, Result
 from tests.benchmarks.peers import OWN, PEERS, SEALED, Peer, running
@@ -25,6 +25,7 @@ class Mode(StrEnum):
     startup = "startup"
     history = "history"
     scripts = "scripts"
+    storm = "storm"
     all = "all"
 
 
@@ -95,6 +96,8 @@ def measure(mode: Mode, peers: list[Peer], changes: Mapping[str, int], rounds: i
         return [_history(rounds, changes.get("messages", long_history.KEPT))]
     if mode == Mode.scripts:
         return [_scripts(rounds, changes.get("messages", scripts.LINES))]
+    if mode == Mode.storm:
+        return [_storm(rounds)]
     if mode == Mode.tls:
         peers = [PEERS[0], SEALED]
     measurement = MEASUREMENTS[mode]
@@ -154,3 +157,9 @@ def _history(rounds: int, kept: int) -> Chart:
     rows = long_history.measure(rounds, kept)
     title = f"a history of {kept:,} messages beside an empty one"
     return Chart(title, "less is better", ("empty", "full"), rows, compared=False)
+
+
+def _storm(rounds: int) -> Chart:
+    columns = ("p50", "p99", "max")
+    title = "a message to another one, while others log in"
+    return Chart(title, "milliseconds, less is better", columns, storm.measure(rounds), compared=False)
