@@ -1,4 +1,4 @@
-// The connection: coming in, coming back without loss or doubles (PROTOCOL.md, "Coming back"), what waits for an
+// The connection: coming in, and back without loss or doubles (PROTOCOL.md, "Coming back"), what waits for an
 // answer. Frames are handed on as they come; its own are those whose type begins with "_".
 
 import { keep, kept } from "./dom.js";
@@ -7,11 +7,11 @@ const FINAL =
 	"replaced banned kicked auth-required auth-failed forbidden bad-name bad-room bad-frame too-long unsupported-version tls-required bye";
 const SHORTEST = 500; // milliseconds, as all times
 const LONGEST = 30_000;
-const LOST = "the connection was lost";
 const STEADY = 10_000; // after which the next wait is short again
 const TAKEN = 30_000; // for which one's own old connection may have the name
 const SILENT = 40_000; // after which the server is asked whether it is there
 const PATIENCE = 15_000; // for its answer
+const LOST = { code: "lost", text: "the connection was lost" };
 
 export class Link {
 	rooms = new Map(); // room: {newest, entered, confirmed}
@@ -62,22 +62,28 @@ export class Link {
 	}
 
 	#drop() {
-		if (this.socket) this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
-		this.socket?.close();
+		const { socket } = this;
 		this.socket = null;
+		if (!socket) return;
+		socket.onopen = socket.onmessage = socket.onclose = null;
+		socket.close();
 	}
 
 	#lost() {
 		this.#drop();
 		this.ready = false;
-		const all = [...this.sent.values(), ...this.queue];
+		const all = this.#all();
 		this.sent.clear();
 		this.queue = all.filter(({ fail, frame, wasSent }) => !fail && !(wasSent && frame.t === "part"));
-		for (const { fail } of all) fail?.(new Error(LOST));
-		const end = { code: "lost", text: LOST, ...this.end };
+		for (const { fail } of all) fail?.(new Error(LOST.text));
+		const end = { ...LOST, ...this.end };
 		const wait = this.#pause(end.code, (end.retry ?? 0) * 1000);
-		if (wait !== null) this.timer = setTimeout(() => this.open(), wait);
-		this.take({ ...end, t: wait !== null ? "_lost" : end.wants || !this.everIn ? "_refused" : "_ended" });
+		if (wait) this.timer = setTimeout(() => this.open(), wait);
+		this.take({ ...end, t: wait ? "_lost" : end.wants || !this.everIn ? "_refused" : "_ended" });
+	}
+
+	#all() {
+		return [...this.sent.values(), ...this.queue];
 	}
 
 	/** Returns how long to wait for the next try; null if there is no use in one. */
@@ -111,24 +117,24 @@ export class Link {
 
 	/** Posts a say or tell once, whatever happens to the line; returns it with its nonce. */
 	post(frame) {
-		frame = { ...frame, nonce: `${this.nonces}-${--this.number}` };
-		this.#add({ frame, key: frame.nonce, isPost: true });
+		const nonce = `${this.nonces}-${--this.number}`;
+		frame = { ...frame, nonce };
+		this.#add({ frame, key: nonce, isPost: true });
 		this.#keepPosts();
 		return frame;
 	}
 
 	/** Sends a frame; resolves with its answer. */
 	ask(frame) {
-		const n = --this.number;
-		return new Promise((answer, fail) => this.#add({ frame: { ...frame, n }, key: n, answer, fail }));
+		return new Promise((answer, fail) => this.#number(frame, { answer, fail }));
 	}
 
 	/** Enters a room, leaves one, takes another name: also when the line breaks meanwhile. */
 	change(frame) {
-		const n = --this.number;
-		if (frame.t === "join" && !this.rooms.has(frame.room)) this.rooms.set(frame.room, { newest: null });
-		if (frame.t === "part") this.rooms.delete(frame.room);
-		this.#add({ frame: { ...frame, n }, key: n });
+		const { t, room } = frame;
+		if (t === "join" && !this.rooms.has(room)) this.rooms.set(room, { newest: null });
+		if (t === "part") this.rooms.delete(room);
+		this.#number(frame);
 	}
 
 	leave() {
@@ -136,6 +142,11 @@ export class Link {
 		clearTimeout(this.timer);
 		if (this.ready) this.#write({ t: "bye" });
 		else this.#lost();
+	}
+
+	#number(frame, item) {
+		const n = --this.number;
+		this.#add({ ...item, frame: { ...frame, n }, key: n });
 	}
 
 	#add(item) {
@@ -154,18 +165,17 @@ export class Link {
 
 	// A nonce is remembered with the name and room of the one who posts: they must not change meanwhile.
 	#mayGo({ isPost, frame }) {
-		const flying = [...this.sent.values()];
-		if (isPost) return !flying.some((other) => other.frame.t === "rename");
-		return !["rename", "part"].includes(frame.t) || !flying.some((other) => other.isPost);
+		const changes = ["rename", "part", "login"].includes(frame.t);
+		return ![...this.sent.values()].some((other) => (isPost ? ["rename", "login"].includes(other.frame.t) : changes && other.isPost));
 	}
 
 	#keepPosts() {
-		kept.unacked = [...this.sent.values(), ...this.queue].filter(({ isPost }) => isPost).map(({ frame }) => frame);
+		kept.unacked = this.#all().filter(({ isPost }) => isPost).map(({ frame }) => frame);
 		keep(true);
 	}
 
 	#settle(key) {
-		const item = this.sent.get(key) ?? this.queue.find((one) => one.key === key);
+		const item = this.#all().find((one) => one.key === key);
 		this.sent.delete(key);
 		if (item) this.queue = this.queue.filter((one) => one !== item);
 		if (item?.isPost) this.#keepPosts();
@@ -196,6 +206,8 @@ export class Link {
 		if (t === "pong") return frame.re === this.barrier && this.#caughtUp();
 		if (t === "renamed" && frame.name === kept.name) kept.name = frame.to;
 		if (t === "welcome") this.#welcome(frame);
+		// Removed from it; where it is entered again, that is still to come.
+		if (t === "presence" && frame.left.includes(kept.name) && this.rooms.get(room)?.entered) this.#forget(room);
 		return true;
 	}
 
@@ -211,7 +223,7 @@ export class Link {
 	#caughtUp() {
 		for (const [room, { entered, confirmed }] of this.rooms)
 			if (entered && !confirmed) {
-				this.rooms.delete(room);
+				this.#forget(room);
 				this.take({ t: "_gone", room });
 			}
 		this.ready = true;
@@ -244,6 +256,11 @@ export class Link {
 		if (id <= (place.newest ?? -1)) return false;
 		place.newest = id;
 		return this.#keepRooms();
+	}
+
+	#forget(room) {
+		this.rooms.delete(room);
+		this.#keepRooms();
 	}
 
 	#keepRooms() {

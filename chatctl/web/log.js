@@ -1,5 +1,5 @@
-// What was said in a place, as far as this page has it, and the part of it that is on the screen: a window, so that
-// it stays quick however much there is.
+// What was said in a place, as far as this page has it, and the window of it that is on the screen: so it stays
+// quick however much there is.
 
 const MOST = 240; // items in the window
 const STEP = 80;
@@ -24,7 +24,6 @@ export class Place {
 		return this.base + this.items.length;
 	}
 
-	/** Adds an item at the end. */
 	append(item) {
 		this.last = Math.max(this.last, item.id ?? 0);
 		this.items.push(item);
@@ -43,6 +42,8 @@ export class Place {
 	}
 }
 
+const topOf = (node) => node.getBoundingClientRect().top;
+
 export class Log {
 	stuck = true; // to the end
 	rows = new Map(); // item: {row, previous}
@@ -51,7 +52,7 @@ export class Log {
 	constructor(parts) {
 		Object.assign(this, parts);
 		this.box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-		new ResizeObserver(() => this.stuck && this.#toBottom()).observe(this.box);
+		new ResizeObserver(() => this.#toBottom()).observe(this.box);
 	}
 
 	show(place) {
@@ -68,11 +69,10 @@ export class Log {
 
 	/** Items were added at the end, or to those that are pending. */
 	grown() {
-		const { place } = this;
-		if (this.stuck) {
-			this.seen = place.end;
-			this.#window(place.end - MOST, place.end);
-		} else this.#window(this.from, Math.min(place.end, this.from + MOST));
+		const { place, stuck } = this;
+		if (stuck) this.seen = place.end;
+		const from = stuck ? place.end - MOST : this.from;
+		this.#window(from, from + MOST);
 		this.waiting.replaceChildren(...place.pending.map((item) => this.draw(item, item)));
 		this.#toBottom();
 		this.moved();
@@ -111,11 +111,12 @@ export class Log {
 		this.from = Math.max(place.base, from);
 		this.to = Math.min(place.end, to);
 		this.whole = this.to === place.end;
+		const first = this.from - place.base;
 		const wanted = new Map();
-		let previous = place.items[this.from - place.base - 1];
-		for (const item of place.items.slice(this.from - place.base, this.to - place.base)) {
+		let previous = place.items[first - 1];
+		for (const item of place.items.slice(first, this.to - place.base)) {
 			const known = this.rows.get(item);
-			wanted.set(item, known && known.previous === previous ? known : { row: this.draw(item, previous), previous });
+			wanted.set(item, known?.previous === previous && known ? known : { row: this.draw(item, previous), previous });
 			if (!item.gone) previous = item;
 		}
 		for (const [item, { row }] of this.rows) if (wanted.get(item)?.row !== row) row.remove();
@@ -145,20 +146,19 @@ export class Log {
 
 	/** Has these items there, and what is being read stays where it is. */
 	#move(from, to) {
-		const top = ({ row }) => row.getBoundingClientRect().top;
-		const edge = top({ row: this.box });
-		const [item, anchor] = [...this.rows].find(([, { row }]) => row.getBoundingClientRect().bottom > edge) ?? [];
-		const before = anchor && top(anchor);
+		const edge = topOf(this.box);
+		const [item, { row }] = [...this.rows].find(([, { row }]) => row.getBoundingClientRect().bottom > edge) ?? [null, {}];
+		const before = row && topOf(row);
 		this.#quietly(() => this.#window(from, to));
 		const after = this.rows.get(item);
-		if (after) this.box.scrollTop += top(after) - before;
+		if (after) this.box.scrollTop += topOf(after.row) - before;
 		this.#toBottom();
 	}
 
 	/** Changes rows without having them read out: nothing was said just now. */
 	#quietly(change) {
-		this.list.setAttribute("aria-live", "off");
+		this.list.ariaLive = "off";
 		change();
-		setTimeout(() => this.list.setAttribute("aria-live", "polite"), 100);
+		setTimeout(() => (this.list.ariaLive = "polite"), 100);
 	}
 }
