@@ -11,6 +11,7 @@ from importlib.resources import files as resources
 
 from msgspec.json import encode
 
+from chatctl.web.colours import names_css
 from chatctl.web.table import commands
 from chatctl.web.words import WORDS
 
@@ -37,6 +38,7 @@ def files() -> dict[str, tuple[str, bytes]]:
     found = {
         "/commands.json": (TYPES["json"], encode(commands())),
         "/words.json": (TYPES["json"], encode(WORDS)),
+        "/names.css": (TYPES["css"], names_css().encode()),
     }
     for file in resources(__name__).iterdir():
         suffix = file.name.rpartition(".")[2]

@@ -15,8 +15,9 @@ export const link = new Link((frame, item) => {
 	const place = inRoom(frame.room);
 	if (!place && PLACED.includes(frame.t)) return;
 	const key = [frame.t, frame.what].filter(Boolean).join(" ");
-	if (on[frame.t]?.(frame, item, place) !== false && words[key]) tell(worded(key, frame), place);
+	if (on[frame.t]?.(frame, place, item) !== false && words[key]) tell(worded(key, frame), place);
 	page.changed();
+	keep();
 });
 const places = new Map();
 let [returning, role, wanted, teller, motd, listed] = [true, "member", "", "", "", []];
@@ -32,7 +33,6 @@ const ignores = (name) => kept.ignored?.includes(fold(name));
 const plain = (room) => room.replace(/^#/, "").toLowerCase().normalize("NFC");
 
 export const standing = () => [role === "member" ? "" : role, kept.away && "away"].filter(Boolean).join(", ");
-/** Returns what can be meant: names and rooms; and one's role. */
 export function completions() {
 	const others = focus?.room ? people(focus).filter((name) => name !== kept.name) : [focus?.name ?? ""];
 	return [others, [...rooms().map(({ room }) => room), ...listed], role];
@@ -42,20 +42,28 @@ function placeOf(kind, name) {
 	const key = kind === "room" ? `#${name}` : `@${fold(name)}`;
 	if (!places.has(key)) {
 		const [unread = 0, called] = kept.unread?.[key] ?? [];
-		places.set(key, new Place(key, { [kind]: name, unread, called }));
+		places.set(key, new Place({ key, [kind]: name, unread, called }));
+		delete kept.unread?.[key];
 	}
 	return places.get(key);
 }
 
 const postedTo = ({ to, room }) => (to ? placeOf("name", to) : inRoom(room));
 
-/** Comes in; takes up what this tab had. */
 export function start(room) {
 	wanted = room ? `#${room}` : (kept.focus ?? "#lobby");
 	for (const { name, items } of kept.talks ?? []) placeOf("name", name).items = items;
 	kept.unacked?.forEach(expect);
 	const asked = room || !kept.rooms ? { [room || "lobby"]: null } : {};
 	link.start({ ...asked, ...kept.rooms });
+	kept.toJSON = () => ({ ...kept, rooms: link.seen, unacked: link.unacked, ...placesKept() });
+}
+
+function placesKept() {
+	const unread = { ...kept.unread };
+	for (const place of places.values()) if (place.unread) unread[place.key] = [place.unread, place.called];
+	const talks = sorted("name").map(({ name, items }) => ({ name, items: items.filter(({ text }) => text).slice(-200) }));
+	return { unread, talks };
 }
 
 const on = {
@@ -81,7 +89,7 @@ const on = {
 		page.online();
 		looked();
 	},
-	_gone: (_frame, _item, place) => leave(place),
+	_gone: (_frame, place) => leave(place),
 	room(state) {
 		const { room, anew, last, seen, topic, count, members } = state;
 		const place = placeOf("room", room);
@@ -92,10 +100,10 @@ const on = {
 		if (wanted === place.key) go(place);
 		if (count > members.length) request({ t: "who", room });
 	},
-	members({ names, count, away }, _item, place) {
+	members({ names, count, away }, place) {
 		know(Object.assign(place, { count, away }), names);
 	},
-	presence({ room, joined, left, count }, item, place) {
+	presence({ room, joined, left, count }, place, item) {
 		place.count = count;
 		for (const name of left) place.members.delete(fold(name));
 		for (const name of joined) place.members.set(fold(name), name);
@@ -109,8 +117,8 @@ const on = {
 			if (others.length) pass(place, others, what);
 		}
 	},
-	msg: (frame, item, place) => said(place, frame, item),
-	ack({ at, id }, { frame }) {
+	msg: (frame, place, item) => said(place, frame, item),
+	ack({ at, id }, _place, { frame }) {
 		const place = postedTo(frame);
 		if (place) said(place, { ...frame, name: kept.name, id, at }, true);
 	},
@@ -119,14 +127,14 @@ const on = {
 		if (!frame.to) teller = frame.name;
 		said(placeOf("name", frame.to ?? frame.name), frame);
 	},
-	_failed({ text }, { frame }) {
+	_failed({ text }, _place, { frame }) {
 		const failed = postedTo(frame)?.pending.find(({ nonce }) => nonce === frame.nonce);
 		if (failed) Object.assign(failed, { reason: text, state: "failed" });
 		page.grown(focus);
 	},
 	error: ({ text }) => alarm(text),
 	notice: ({ text }) => tell([visible(text)]),
-	topic({ text }, _item, place) {
+	topic({ text }, place) {
 		place.topic = text;
 	},
 	renamed(frame) {
@@ -155,7 +163,7 @@ const on = {
 			el("li", el("button", { onclick: () => enter(room) }, labelOf({ room })), ` ${count}  ${oneLine(topic)}`);
 		tell([el("ul", rooms.slice(0, 200).map(row)), rooms.length > 200 && `and ${rooms.length - 200} more`]);
 	},
-	account(frame, item) {
+	account(frame, _place, item) {
 		kept.name = chosen.name = frame.name;
 		role = frame.role;
 		if (item) link.password = item.frame.password;
@@ -164,11 +172,11 @@ const on = {
 		for (const ban of bans.slice(0, 200)) tell(worded(`bans ${ban.what}`, ban));
 		if (!bans.length) tell(["Nobody is banned or muted."]);
 	},
-	mode(frame, item, place) {
+	mode(frame, place, item) {
 		place.mode = frame.mode = ["invite_only", "hidden", "read_only", "topic_locked"].filter((one) => frame[one]).join(", ").replaceAll("_", "-");
 		return Boolean(frame.name || item);
 	},
-	redacted({ id }, _item, place) {
+	redacted({ id }, place) {
 		const item = place.items.find((one) => one.id === id);
 		if (!item) return false;
 		item.text = "";
@@ -183,7 +191,6 @@ const on = {
 	},
 };
 
-/** Returns what /words.json has for a frame, with what the frame has in it. */
 function worded(key, frame) {
 	const lacks = (words) => [...words.matchAll(/{(\w+)}/g)].some(([, key]) => !String(frame[key] ?? ""));
 	const chosen = words[key].replace(/\[(.*?)(?:\|(.*?))?\]/g, (_, words, other = "") => (lacks(words) ? other : words));
@@ -196,7 +203,6 @@ function shown(key, value) {
 	return oneLine(key === "rooms" ? value.map((room) => `#${room}`).join(", ") : String(value));
 }
 
-/** Tells who came or went; with those before them, if nothing was said meanwhile. */
 function pass(place, who, what) {
 	const last = place.items.at(-1);
 	if (last?.what !== what) return Object.assign(tell([...names(who), what], place), { what, who });
@@ -209,7 +215,6 @@ function know(place, names) {
 	place.members = new Map(names.map((name) => [fold(name), name]));
 }
 
-/** Shows what somebody said, and says so if nobody looks. */
 function said(place, { ...item }, post) {
 	if (post) place.pending = place.pending.filter(({ nonce }) => nonce !== item.nonce);
 	item.gone = ignores(item.name);
@@ -222,14 +227,10 @@ function said(place, { ...item }, post) {
 		const called = place.name || mentions(visible(item.text), kept.name);
 		place.called ||= called;
 		if (called && !returning) page.notify(place, item);
-		keepUnread();
 	} else if (!returning) place.readId = place.last;
-	if (place.name) kept.talks = sorted("name").map(({ name, items }) => ({ name, items: items.filter(({ text }) => text).slice(-200) }));
-	keep();
 	page.grown(place);
 }
 
-/** Marks that what follows is new. */
 function divide(place) {
 	const mark = (place.new ??= place.append({ count: 0, left: returning }));
 	mark.count++;
@@ -244,20 +245,12 @@ function undivide() {
 	focus.new = null;
 }
 
-function keepUnread() {
-	kept.unread = {};
-	for (const { key, unread, called } of places.values()) if (unread) kept.unread[key] = [unread, called];
-}
-
-/** Adds a line that nobody said. */
 export function tell(parts, place = focus, kind = "") {
 	page.grown(place);
 	return place?.append({ at: Date.now(), parts, kind });
 }
 
 const alarm = (text) => (focus ? tell([oneLine(text)], focus, "alarm") : page.line(oneLine(text)));
-
-// Places
 
 export function go(place) {
 	if (!place) return;
@@ -269,14 +262,12 @@ export function go(place) {
 	page.went(place);
 }
 
-/** Notes that somebody looks, or does no more. */
 export function looked() {
 	if (!focus) return;
 	if (document.hidden) return undivide();
 	focus.unread = 0;
 	focus.called = false;
 	if (!returning) focus.readId = focus.last;
-	keepUnread();
 	page.changed();
 }
 
@@ -297,20 +288,18 @@ export function enter(typed) {
 
 export const converse = (name) => isMe(name) || go(placeOf("name", name));
 
-/** Leaves a room, or closes a conversation. */
 export function close(place) {
 	if (place.room) return link.change({ t: "part", room: place.room });
 	leave(place);
-	kept.talks = kept.talks?.filter(({ name }) => name !== place.name);
 	page.changed();
 }
 
-/** Gets what was said before what there is. */
 export async function older(place, limit = 100) {
 	if (place.loading || returning) return;
 	place.loading = true;
 	try {
-		const { messages, more } = await link.ask({ t: "history", room: place.room, before: place.firstId, limit });
+		const before = place.items.find(({ id }) => id)?.id ?? place.last + 1;
+		const { messages, more } = await link.ask({ t: "history", room: place.room, before, limit });
 		place.prepend(messages.map((message) => ({ ...message, gone: ignores(message.name) })), more);
 	} catch (error) {
 		place.more = !link.ready;
@@ -320,7 +309,6 @@ export async function older(place, limit = 100) {
 	page.log.changed(place);
 }
 
-/** Brings a message that was found into view. */
 export async function find({ room, id }) {
 	const place = inRoom(room);
 	go(place);
@@ -329,9 +317,6 @@ export async function find({ room, id }) {
 	if (wanted()) page.reveal(wanted());
 }
 
-// What is typed
-
-/** Does what a text asks for; returns whether it could. */
 export function perform(text) {
 	try {
 		const { name, values, frame } = parse(text);
@@ -354,7 +339,6 @@ function send(frame) {
 	else request(frame);
 }
 
-/** Returns the id of a message, given as that, or as the name of who said it last. */
 function meant(what) {
 	if (/^#?\d{1,15}$/.test(what)) return Number(what.replace("#", ""));
 	const last = focus.items.findLast(({ id, name, text }) => id && text && fold(name) === fold(what));
@@ -367,7 +351,6 @@ function post(frame) {
 	page.grown(expect(link.post(frame)), true);
 }
 
-/** Shows what was posted, and is not acked. */
 function expect(frame) {
 	const place = frame.to ? placeOf("name", frame.to) : placeOf("room", frame.room);
 	place.pending.push({ ...frame, name: kept.name, at: Date.now(), state: "pending" });
@@ -390,7 +373,6 @@ function msg(name, text) {
 	converse(name);
 }
 
-/** Those that are more than a frame. */
 export const commands = {
 	say,
 	help: () => tell([help(role).map(({ usage, help }) => `${usage.padEnd(27)}  ${help}`).join("\n")], focus, "table"),

@@ -10,7 +10,6 @@ const named = (word) => table.find(({ name }) => name === word.toLowerCase());
 
 export const help = (role) => [...offered(role), { usage: "//TEXT", help: "say TEXT with one slash in front" }];
 
-/** Returns what a text asks for: a command, what is typed behind it, and the frame it makes. */
 export function parse(text) {
 	if (text.trim() === "exit") return { name: "quit", values: [] };
 	if (!/^\/(?!\/)/.test(text)) return { name: "say", values: [text.replace(/^\/\//, "/")] };
@@ -31,7 +30,6 @@ function wrong(usage) {
 	throw new Error(`that is typed as ${usage}${times}`);
 }
 
-/** Returns where the last word of a text begins, and what it may become: [what, usage, help]. */
 export function complete(text, names, rooms, role) {
 	const start = text.search(/\S*$/);
 	const word = text.slice(start);

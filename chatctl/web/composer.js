@@ -9,7 +9,6 @@ const { say: box, choices: list } = $;
 const before = () => box.value.slice(0, box.selectionStart);
 let [place, choices, start, chosen, sources, send] = [null, []];
 
-/** Args: sources returns names, rooms and one's role; send gets a text, and returns whether it is done with. */
 export function compose(...given) {
 	[sources, send] = given;
 	box.oninput = typed;
@@ -17,7 +16,6 @@ export function compose(...given) {
 	box.onblur = close;
 }
 
-/** The box is for this place now, and has its draft. */
 export function show(next, label) {
 	place = next;
 	box.placeholder = box.ariaLabel = label;
@@ -39,7 +37,6 @@ function changed() {
 	keep();
 }
 
-/** Closes the choices; returns whether there were any. */
 export function close() {
 	const open = choices.length > 0;
 	choices = [];
@@ -75,7 +72,6 @@ function key(event) {
 
 const isUnfinished = () => before().slice(start) !== choices[chosen][0].trim();
 
-/** Shows what the last word may become, or takes the only thing that it may; returns whether there is any. */
 function offer(takesOne) {
 	close();
 	[start, choices] = complete(before(), ...sources());

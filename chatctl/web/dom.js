@@ -1,6 +1,5 @@
 // Making what the page shows: text gets in as text, never as HTML. And what outlives a reload.
 
-/** The elements of the page, by id. */
 export const $ = new Proxy({}, { get: (_, id) => document.getElementById(id) });
 
 /** Returns an element: `el("li.tab", { onclick }, "text")`. What is false is left out. */
@@ -30,7 +29,6 @@ export function fill(list, rows) {
 	if (at) list.querySelector(`[data-key="${CSS.escape(at)}"]`)?.focus();
 }
 
-/** Sets texts, by id. The same again would be read out again. */
 export function put(texts) {
 	for (const id in texts) {
 		const text = String(texts[id] || "");
@@ -45,7 +43,6 @@ export const kept = read(sessionStorage);
 export const chosen = read(localStorage);
 let timer;
 
-/** Writes both down, at once or soon. */
 export function keep(now) {
 	clearTimeout(timer);
 	if (!now) return (timer = setTimeout(keep, 300, true));

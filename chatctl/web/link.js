@@ -5,8 +5,7 @@ import { keep, kept } from "./dom.js";
 
 const FINAL =
 	"replaced banned kicked auth-required auth-failed forbidden bad-name bad-room bad-frame too-long unsupported-version tls-required bye";
-const SHORTEST = 500; // milliseconds, as all times
-const LONGEST = 30_000;
+const [SHORTEST, LONGEST] = [500, 30_000]; // milliseconds, as all times
 const STEADY = 10_000; // after which the next wait is short again
 const TAKEN = 30_000; // for which one's own old connection may have the name
 const SILENT = 40_000; // after which the server is asked whether it is there
@@ -15,19 +14,16 @@ const LOST = { code: "lost", text: "the connection was lost" };
 
 export class Link {
 	rooms = new Map(); // room: {newest, entered, confirmed}
-	queue = [];
-	sent = new Map(); // key: item
+	items = []; // not answered: {key, frame, isPost, sent, answer, fail}
 	number = 0;
 	wait = 2 * SHORTEST;
 	nonces = crypto.getRandomValues(new Uint32Array(3)).join("-");
 
-	/** Args: take gets each frame, and what it answers. */
 	constructor(take) {
 		this.take = take;
 		setInterval(() => this.#listen(), 5000);
 	}
 
-	/** Comes in, or back. Args: rooms, to the last id seen or null. */
 	start(rooms) {
 		for (const room in rooms) this.rooms.set(room, { newest: rooms[room], entered: true });
 		for (const frame of kept.unacked ?? []) this.#add({ frame, key: frame.nonce, isPost: true });
@@ -46,15 +42,16 @@ export class Link {
 	}
 
 	#hello() {
-		const rooms = {};
-		for (const [room, place] of this.rooms) {
-			if (place.entered) rooms[room] = place.newest;
-			place.confirmed = false;
-		}
+		for (const place of this.rooms.values()) place.confirmed = false;
 		const { name, key, session: resume } = kept;
-		this.#write({ t: "hello", v: 1, name, key, password: this.password, resume, rooms, agent: "browser" });
+		this.#write({ t: "hello", v: 1, name, key, password: this.password, resume, rooms: this.seen, agent: "browser" });
 		this.barrier = --this.number; // its answer comes behind all that is replayed
 		this.#write({ t: "ping", n: this.barrier });
+	}
+
+	/** The last id seen of each room. */
+	get seen() {
+		return Object.fromEntries([...this.rooms].filter(([, { entered }]) => entered).map(([room, { newest }]) => [room, newest]));
 	}
 
 	#write(frame) {
@@ -64,33 +61,26 @@ export class Link {
 	#drop() {
 		const { socket } = this;
 		this.socket = null;
-		if (!socket) return;
-		socket.onopen = socket.onmessage = socket.onclose = null;
-		socket.close();
+		if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
+		socket?.close();
 	}
 
 	#lost() {
 		this.#drop();
 		this.ready = false;
-		const all = this.#all();
-		this.sent.clear();
-		this.queue = all.filter(({ fail, frame, wasSent }) => !fail && !(wasSent && frame.t === "part"));
-		for (const { fail } of all) fail?.(new Error(LOST.text));
+		const all = this.items;
+		this.items = all.filter(({ fail, frame, sent }) => !fail && !(sent && frame.t === "part"));
+		for (const item of all) item.sent = item.fail?.(new Error(LOST.text));
 		const end = { ...LOST, ...this.end };
 		const wait = this.#pause(end.code, (end.retry ?? 0) * 1000);
 		if (wait) this.timer = setTimeout(() => this.open(), wait);
 		this.take({ ...end, t: wait ? "_lost" : end.wants || !this.everIn ? "_refused" : "_ended" });
 	}
 
-	#all() {
-		return [...this.sent.values(), ...this.queue];
-	}
-
-	/** Returns how long to wait for the next try; null if there is no use in one. */
 	#pause(code, asked) {
 		const now = Date.now();
-		if (FINAL.split(" ").includes(code) || this.leaving) return null;
-		if (code === "name-taken" && (!this.everIn || now - (this.takenAt ??= now) > TAKEN)) return null;
+		if (FINAL.split(" ").includes(code) || this.leaving) return;
+		if (code === "name-taken" && (!this.everIn || now - (this.takenAt ??= now) > TAKEN)) return;
 		if (now - this.connectedAt >= STEADY) this.wait = 2 * SHORTEST;
 		this.connectedAt = NaN;
 		const wait = (this.wait * (1 + Math.random())) / 2;
@@ -98,7 +88,6 @@ export class Link {
 		return Math.max(wait, Math.min(asked, 10 * LONGEST) + SHORTEST * Math.random());
 	}
 
-	/** Tries at once, if it waits to. */
 	hurry() {
 		if (this.timer) this.open();
 	}
@@ -113,23 +102,19 @@ export class Link {
 		}
 	}
 
-	// Sending
-
 	/** Posts a say or tell once, whatever happens to the line; returns it with its nonce. */
 	post(frame) {
 		const nonce = `${this.nonces}-${--this.number}`;
 		frame = { ...frame, nonce };
 		this.#add({ frame, key: nonce, isPost: true });
-		this.#keepPosts();
+		keep(true);
 		return frame;
 	}
 
-	/** Sends a frame; resolves with its answer. */
 	ask(frame) {
 		return new Promise((answer, fail) => this.#number(frame, { answer, fail }));
 	}
 
-	/** Enters a room, leaves one, takes another name: also when the line breaks meanwhile. */
 	change(frame) {
 		const { t, room } = frame;
 		if (t === "join" && !this.rooms.has(room)) this.rooms.set(room, { newest: null });
@@ -150,39 +135,35 @@ export class Link {
 	}
 
 	#add(item) {
-		this.queue.push(item);
+		this.items.push(item);
 		this.#flush();
 	}
 
 	#flush() {
-		while (this.ready && this.queue.length && this.#mayGo(this.queue[0])) {
-			const item = this.queue.shift();
-			item.wasSent = true;
-			this.sent.set(item.key, item);
-			this.#write(item.frame);
-		}
+		for (const item of this.items)
+			if (!item.sent) {
+				if (!this.ready || !this.#mayGo(item)) return;
+				item.sent = true;
+				this.#write(item.frame);
+			}
 	}
 
 	// A nonce is remembered with the name and room of the one who posts: they must not change meanwhile.
 	#mayGo({ isPost, frame }) {
-		const changes = ["rename", "part", "login"].includes(frame.t);
-		return ![...this.sent.values()].some((other) => (isPost ? ["rename", "login"].includes(other.frame.t) : changes && other.isPost));
+		const flying = this.items.filter(({ sent }) => sent);
+		if (isPost) return !flying.some((other) => ["rename", "login"].includes(other.frame.t));
+		return !["rename", "login", "part"].includes(frame.t) || !flying.some((other) => other.isPost);
 	}
 
-	#keepPosts() {
-		kept.unacked = this.#all().filter(({ isPost }) => isPost).map(({ frame }) => frame);
-		keep(true);
+	get unacked() {
+		return this.items.filter(({ isPost }) => isPost).map(({ frame }) => frame);
 	}
 
 	#settle(key) {
-		const item = this.#all().find((one) => one.key === key);
-		this.sent.delete(key);
-		if (item) this.queue = this.queue.filter((one) => one !== item);
-		if (item?.isPost) this.#keepPosts();
+		const item = this.items.find((one) => one.key === key);
+		if (item) this.items.splice(this.items.indexOf(item), 1);
 		return item;
 	}
-
-	// Receiving
 
 	#receive(frame) {
 		this.heardAt = Date.now();
@@ -197,7 +178,6 @@ export class Link {
 		this.#flush();
 	}
 
-	/** Takes in what a frame says about this client; returns whether it is news. */
 	#note(frame) {
 		const { t, room } = frame;
 		if (t === "msg" || t === "ack") return this.#reach(room, frame.id) && t === "msg";
@@ -206,8 +186,8 @@ export class Link {
 		if (t === "pong") return frame.re === this.barrier && this.#caughtUp();
 		if (t === "renamed" && frame.name === kept.name) kept.name = frame.to;
 		if (t === "welcome") this.#welcome(frame);
-		// Removed from it; where it is entered again, that is still to come.
-		if (t === "presence" && frame.left.includes(kept.name) && this.rooms.get(room)?.entered) this.#forget(room);
+		// Not where it is entered again, as long as that is not answered.
+		if (t === "presence" && frame.left.includes(kept.name) && this.rooms.get(room)?.entered) this.rooms.delete(room);
 		return true;
 	}
 
@@ -223,7 +203,7 @@ export class Link {
 	#caughtUp() {
 		for (const [room, { entered, confirmed }] of this.rooms)
 			if (entered && !confirmed) {
-				this.#forget(room);
+				this.rooms.delete(room);
 				this.take({ t: "_gone", room });
 			}
 		this.ready = true;
@@ -246,7 +226,7 @@ export class Link {
 		state.seen = place.newest;
 		place.newest ??= state.last ? null : 0;
 		place.entered = place.confirmed = true;
-		return this.#keepRooms();
+		return true;
 	}
 
 	/** Returns whether an id was not seen yet, and notes that it is now. */
@@ -255,18 +235,6 @@ export class Link {
 		if (!place || id === undefined) return true;
 		if (id <= (place.newest ?? -1)) return false;
 		place.newest = id;
-		return this.#keepRooms();
-	}
-
-	#forget(room) {
-		this.rooms.delete(room);
-		this.#keepRooms();
-	}
-
-	#keepRooms() {
-		kept.rooms = {};
-		for (const [room, { entered, newest }] of this.rooms) if (entered) kept.rooms[room] = newest;
-		keep();
 		return true;
 	}
 }

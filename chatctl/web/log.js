@@ -14,10 +14,9 @@ export class Place {
 	topic = "";
 	last = 0; // newest id there is
 	readId = 0;
-	unread = 0;
 
-	constructor(key, fields) {
-		Object.assign(this, { key, more: Boolean(fields.room) }, fields);
+	constructor(fields) {
+		Object.assign(this, { more: Boolean(fields.room) }, fields);
 	}
 
 	get end() {
@@ -30,19 +29,14 @@ export class Place {
 		return item;
 	}
 
-	/** Adds a page of the history in front. */
 	prepend(messages, more) {
 		this.base -= messages.length;
 		this.items = [...messages, ...this.items];
 		this.more = more && messages.length > 0;
 	}
-
-	get firstId() {
-		return this.items.find(({ id }) => id)?.id ?? this.last + 1;
-	}
 }
 
-const topOf = (node) => node.getBoundingClientRect().top;
+const rect = (node) => node.getBoundingClientRect();
 
 export class Log {
 	stuck = true; // to the end
@@ -51,7 +45,7 @@ export class Log {
 	/** Args: box, which scrolls; list and waiting, in it; draw(item, previous); older(place) gets more; moved(). */
 	constructor(parts) {
 		Object.assign(this, parts);
-		this.box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+		this.box.onscroll = () => this.#scrolled();
 		new ResizeObserver(() => this.#toBottom()).observe(this.box);
 	}
 
@@ -78,11 +72,6 @@ export class Log {
 		this.moved();
 	}
 
-	/** How many came below what is seen. */
-	get missed() {
-		return this.place.end - this.seen;
-	}
-
 	/** The history brought earlier items, or some look otherwise now. */
 	changed(place = this.place) {
 		if (place !== this.place) return;
@@ -107,25 +96,24 @@ export class Log {
 
 	/** Has exactly the items of these numbers on the screen, as far as there are any. */
 	#window(from, to) {
-		const { place, list } = this;
+		const { place, list, rows } = this;
 		this.from = Math.max(place.base, from);
 		this.to = Math.min(place.end, to);
 		this.whole = this.to === place.end;
 		const first = this.from - place.base;
-		const wanted = new Map();
+		this.rows = new Map();
 		let previous = place.items[first - 1];
 		for (const item of place.items.slice(first, this.to - place.base)) {
-			const known = this.rows.get(item);
-			wanted.set(item, known?.previous === previous && known ? known : { row: this.draw(item, previous), previous });
+			const known = rows.get(item);
+			this.rows.set(item, known?.previous === previous && known || { row: this.draw(item, previous), previous });
 			if (!item.gone) previous = item;
 		}
-		for (const [item, { row }] of this.rows) if (wanted.get(item)?.row !== row) row.remove();
+		const wanted = new Set([...this.rows.values()].map(({ row }) => row));
+		for (const row of [...list.children]) if (!wanted.has(row)) row.remove();
 		let next = list.firstChild;
-		for (const { row } of wanted.values())
+		for (const row of wanted)
 			if (row === next) next = next.nextSibling;
 			else list.insertBefore(row, next);
-		while (next) [next] = [next.nextSibling, next.remove()];
-		this.rows = wanted;
 	}
 
 	#scrolled() {
@@ -146,12 +134,12 @@ export class Log {
 
 	/** Has these items there, and what is being read stays where it is. */
 	#move(from, to) {
-		const edge = topOf(this.box);
-		const [item, { row }] = [...this.rows].find(([, { row }]) => row.getBoundingClientRect().bottom > edge) ?? [null, {}];
-		const before = row && topOf(row);
+		const edge = rect(this.box).top;
+		const [item, old] = [...this.rows].find(([, { row }]) => rect(row).bottom > edge) ?? [];
+		const before = old && rect(old.row).top;
 		this.#quietly(() => this.#window(from, to));
-		const after = this.rows.get(item);
-		if (after) this.box.scrollTop += topOf(after.row) - before;
+		const kept = this.rows.get(item);
+		if (kept) this.box.scrollTop += rect(kept.row).top - before;
 		this.#toBottom();
 	}
 

@@ -20,8 +20,6 @@ function soon(act) {
 	return () => (due ??= document.hidden ? setTimeout(run, 200) : requestAnimationFrame(run));
 }
 
-// What the chat says
-
 export function entered({ server }) {
 	door(false);
 	put({ server: oneLine(server) });
@@ -56,7 +54,6 @@ export function refused({ text, wants = "name" }) {
 	$[wants].select();
 }
 
-/** Asks for the password that a command needs. */
 export function ask(frame, send) {
 	asked = { frame, send };
 	door(true);
@@ -185,10 +182,10 @@ function pick(place) {
 
 function moved() {
 	$.newest.hidden = log.stuck;
-	put({ newest: log.missed > 0 ? `${plural(log.missed, "new message")} ↓` : "Newest ↓" });
+	const missed = log.place.end - log.seen;
+	put({ newest: missed > 0 ? `${plural(missed, "new message")} ↓` : "Newest ↓" });
 }
 
-/** Has "people", "search" or nothing beside the messages. */
 function panel(what) {
 	for (const one of ["people", "search"]) {
 		$[`${one}-part`].hidden = what !== one;
@@ -242,8 +239,6 @@ function key(event) {
 	else return;
 	event.preventDefault();
 }
-
-// Coming in
 
 /** Takes the key of an invitation out of the address, where others could see it. */
 function takeKey() {

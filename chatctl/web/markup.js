@@ -12,7 +12,6 @@ const STARS = /(?<!\*)\*{1,3}(?!\*)/g;
 const WORD = /[-.@\w\p{L}\p{M}\p{N}]+/gu;
 const JOINTS = /^[.\-@]+|[.\-@]+$/g;
 
-/** Returns what a text, cleaned by `visible`, looks like to the one who is called `name`. */
 export function markup(text, name) {
 	const page = document.createDocumentFragment();
 	const open = [page];
@@ -37,7 +36,6 @@ export function markup(text, name) {
 	return page;
 }
 
-/** Returns whether a text names the one who is called `name`. */
 export const mentions = (text, name) => named(without(text, literals(text)), name).length > 0;
 
 const byStart = (one, other) => one[1] - other[1];
@@ -110,11 +108,8 @@ function address(text, start, end) {
 	return ["address", start, end];
 }
 
-/** Returns a text with blanks in place of its literals. */
 const without = (text, parts) =>
 	parts.reduce((left, [, start, end]) => left.slice(0, start) + " ".repeat(end - start) + left.slice(end), text);
-
-// Emphasis
 
 function stars(text, bare, parts) {
 	const ends = new Set(parts.map((part) => part[2]));
@@ -154,7 +149,6 @@ function isOutside(character, punctuation) {
 
 const isLast = (character) => character.trim() && (character >= "\x80" || /[a-z\d.,;:!?)\]}"'%]/i.test(character));
 
-/** Returns where a text without literals has a name. */
 function named(bare, name) {
 	const wanted = fold(name.replace(JOINTS, ""));
 	return Array.from(bare.matchAll(WORD), ({ 0: all, index }) => {

@@ -20,7 +20,6 @@ export function names(list) {
 const time = ({ at, id }) => el("time", { title: moment(at) + (id ? `, #${id}` : "") }, clock(at));
 const rule = (kind, text) => el(`div.day${kind}`, { role: "separator" }, el("span", text));
 
-/** Returns what an item looks like behind another one; behind itself, if that does not matter. */
 export function draw(item, previous) {
 	if (item.gone) return el("div", { hidden: true });
 	if (item.divider) return rule(".new", item.divider);
