@@ -201,7 +201,7 @@ def test_the_commands_are_those_of_the_terminal_that_make_sense_here() -> None:
     rows = {row["name"]: row for row in commands()}
     assert list(rows) == [command.name for command in COMMANDS if command.name not in ELSEWHERE]
     assert rows["msg"]["usage"] == "/msg NAME TEXT"
-    assert rows["msg"]["arguments"][0] == {"completes": "names"}
+    assert rows["msg"]["completes"] == ["names", "text"]
     assert json.loads(files()["/commands.json"][1])[0]["name"] == "help"
 
 

@@ -219,7 +219,7 @@ function said(place, { ...item }, post) {
 	if (post) place.pending = place.pending.filter(({ nonce }) => nonce !== item.nonce);
 	item.gone = ignores(item.name);
 	const isNew = !isMe(item.name) && !item.gone && !(item.id <= place.readId);
-	const looking = page.looksAt(place);
+	const looking = place === focus && !document.hidden;
 	if (isNew && (returning || !looking)) divide(place);
 	place.append(item);
 	if (isNew && !looking) {

@@ -16,9 +16,9 @@ export function parse(text) {
 	const [, word, rest] = /^.(\S*)\s*([^]*)$/.exec(text.trimEnd());
 	const command = named(word);
 	if (!command) throw new Error(`there is no /${oneLine(word.slice(0, 32))}; /help lists the commands`);
-	const { name, usage, pattern, arguments: wanted } = command;
+	const { name, usage, pattern, choices } = command;
 	const { groups = {} } = new RegExp(pattern).exec(rest) ?? wrong(usage);
-	const frame = { ...command.frame, ...wanted[0]?.choices?.[groups.choice] };
+	const frame = { ...command.frame, ...choices?.[groups.choice] };
 	for (const key in groups) if (groups[key] && key !== "choice") frame[key] = groups[key];
 	if (frame.seconds) frame.seconds = parseInt(frame.seconds) * UNITS[frame.seconds.at(-1)];
 	if (frame.seconds === 0 || frame.seconds > LONGEST) wrong(usage);
@@ -42,13 +42,11 @@ export function complete(text, names, rooms, role) {
 function ofCommand(word, before, names, rooms, role) {
 	if (!before.length)
 		return offered(role).filter(({ name }) => `/${name}`.startsWith(word.toLowerCase())).map(({ name, usage, help }) => [`/${name} `, usage, help]);
-	const wanted = named(before[0].slice(1))?.arguments ?? [];
-	const argument = wanted[before.length - 1] ?? wanted.at(-1);
-	if (!argument || (before.length > wanted.length && !argument.rest)) return [];
-	const { choices, completes, rest } = argument;
-	if (choices) return matching(word, Object.keys(choices), "");
-	if (completes === "rooms") return matching(word, rooms.map((room) => (word[0] === "#" ? `#${room}` : room)), "");
-	return completes || (rest && word) ? matching(word, names, " ") : [];
+	const { completes = [], choices } = named(before[0].slice(1)) ?? {};
+	const what = completes[before.length - 1] ?? completes.at(-1);
+	if (what === "choices") return matching(word, Object.keys(choices), "");
+	if (what === "rooms") return matching(word, rooms.map((room) => (word[0] === "#" ? `#${room}` : room)), "");
+	return what === "names" || (what === "text" && word) ? matching(word, names, " ") : [];
 }
 
 const matching = (word, all, end) =>

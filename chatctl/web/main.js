@@ -92,7 +92,7 @@ const grow = soon(() => log.place && log.grown());
 
 export function grown(place, mine) {
 	if (place !== log.place) return;
-	log.stuck ||= mine;
+	if (mine) log.stuck = true;
 	grow();
 }
 
@@ -102,8 +102,6 @@ export function reveal(item) {
 	const row = log.reveal(item);
 	(row.querySelector(".msg") ?? row).classList.add("shown");
 }
-
-export const looksAt = (place) => place === chat.focus && !document.hidden;
 
 export function notify(place, { name, text }) {
 	if (!chosen.notify || Notification.permission !== "granted") return;
@@ -175,10 +173,7 @@ function drawPeople(place) {
 	put({ "people-more": more > 0 && `and ${more} more` });
 }
 
-function pick(place) {
-	chat.go(place);
-	$.say.focus();
-}
+const pick = (place) => $.say.focus(chat.go(place));
 
 function moved() {
 	$.newest.hidden = log.stuck;
@@ -205,15 +200,9 @@ function back() {
 
 const toggle = (what) => () => panel($[`${what}-part`].hidden && what);
 
-function newest() {
-	log.toEnd();
-	$.say.focus();
-}
+const newest = () => $.say.focus(log.toEnd());
 
-function showNotify() {
-	$.notify.hidden = !isSecureContext || !window.Notification;
-	put({ notify: `Notifications: ${chosen.notify ? "on" : "off"}` });
-}
+const showNotify = () => put({ notify: `Notifications: ${chosen.notify ? "on" : "off"}` });
 
 async function allow() {
 	chosen.notify = !chosen.notify && (await Notification.requestPermission()) === "granted";
@@ -302,6 +291,7 @@ composer.compose(chat.completions, chat.perform);
 takeKey();
 theme(0);
 showNotify();
+$.notify.hidden = !isSecureContext || !window.Notification;
 resized();
 $.name.value = kept.name ?? chosen.name ?? "";
 if (kept.session) begin();

@@ -46,9 +46,8 @@ function emphasis(parent, stars) {
 }
 
 function drawn(kind, text) {
-	if (kind === "name") return el("mark", text);
-	if (kind === "code") return el("code", text);
 	if (kind === "fence") return el("pre", el("code", text));
+	if (kind !== "address") return el(kind, text);
 	return LINKABLE.test(text) ? el("a", { href: text, target: "_blank", rel: "noopener noreferrer" }, text) : text;
 }
 
@@ -60,8 +59,7 @@ function literals(text) {
 	const others = Array.from(text.matchAll(LITERAL), ({ index, 0: part }) => [part, index, index + part.length]);
 	for (const [kind, start, end, ...inner] of [...fences(text), ...others].sort(byStart)) {
 		if (start < done) continue;
-		const tell = kind === "fence" ? null : kind[0] === "`" ? code : address;
-		const literal = tell ? tell(text, start, end) : [kind, start, end, ...inner];
+		const literal = kind === "fence" ? [kind, start, end, ...inner] : (kind[0] === "`" ? code : address)(text, start, end);
 		if (!literal) continue;
 		done = literal[2];
 		if (found.push(literal) === MOST) break;
@@ -92,12 +90,11 @@ function code(text, start, from) {
 	closing.lastIndex = from;
 	const found = closing.exec(text);
 	if (!found || found[0] === "\n") return null;
-	let to = found.index;
-	const end = to + ticks;
+	const to = found.index;
 	const spaced = /\s/.test(text[from]) + /\s/.test(text[to - 1]);
 	if (spaced && (spaced < 2 || ticks < 2)) return null;
-	if (spaced) [from, to] = [from + 1, to - 1]; // so that code can begin with a backtick
-	return from < to && ["code", start, end, from, to];
+	const cut = spaced ? 1 : 0; // so that code can begin with a backtick
+	return from + cut < to - cut && ["code", start, to + ticks, from + cut, to - cut];
 }
 
 function address(text, start, end) {
@@ -155,6 +152,6 @@ function named(bare, name) {
 		const word = all.replace(JOINTS, "");
 		const start = index + all.indexOf(word);
 		// Longer ones are no names.
-		return word && word.length <= 128 && fold(word) === wanted && ["name", start, start + word.length];
+		return word && word.length <= 128 && fold(word) === wanted && ["mark", start, start + word.length];
 	}).filter(Boolean).slice(0, MOST);
 }

@@ -70,25 +70,24 @@ def commands() -> list[dict[str, Any]]:
 def _row(command: Command) -> dict[str, Any]:
     made = _MADE.get(command.name)
     keys = made.keys if made else [argument.label.lower() for argument in command.arguments]
-    row = {
+    row: dict[str, Any] = {
         "name": command.name,
         "usage": command.usage,
         "help": command.help,
         "roles": [role for role in RANKS if is_at_least(role, command.role)],
         "pattern": _pattern(command, keys),
-        "arguments": [_argument(argument) for argument in command.arguments],
+        "completes": [*map(_completes, command.arguments)],
     }
+    if not command.arguments or not command.arguments[-1].rest:
+        row["completes"].append("")  # the last one is for all that follows
+    if choices := {choice: _MODES[choice] for each in command.arguments for choice in each.choices}:
+        row["choices"] = choices
     return row | ({"frame": made.frame} if made else {})
 
 
-def _argument(argument: Argument) -> dict[str, Any]:
-    """Returns how an argument is completed."""
-    found = {"rest": argument.rest, "completes": argument.completes, "choices": _choices(argument)}
-    return {kind: value for kind, value in found.items() if value}
-
-
-def _choices(argument: Argument) -> dict[str, dict[str, Any]]:
-    return {choice: _MODES[choice] for choice in argument.choices}
+def _completes(argument: Argument) -> str:
+    """Returns what an argument's beginning can be completed to."""
+    return "choices" if argument.choices else argument.completes or ("text" if argument.rest else "")
 
 
 def _pattern(command: Command, keys: Iterable[str]) -> str:
