@@ -2,16 +2,17 @@
 
 import { help, parse } from "./commands.js";
 import { el, keep, kept, chosen } from "./dom.js";
-import { Link } from "./link.js";
-import { Place } from "./log.js";
+import * as link from "./link.js";
+import * as log from "./log.js";
 import { mentions } from "./markup.js";
 import * as page from "./main.js";
 import { labelOf, nameOf, names } from "./rows.js";
 import { bytes, fold, moment, oneLine, plural, visible } from "./text.js";
 
-const PLACED = "msg topic mode redacted presence gap members".split(" "); // about a room that one is in
+const PLACED = ["msg", "topic", "mode", "redacted", "presence", "gap", "members"]; // of a room that one is in
 const words = await (await fetch("/words.json")).json();
-export const link = new Link((frame, item) => {
+export { link };
+link.onFrame((frame, item) => {
 	const place = inRoom(frame.room);
 	if (!place && PLACED.includes(frame.t)) return;
 	const key = [frame.t, frame.what].filter(Boolean).join(" ");
@@ -26,7 +27,7 @@ export let focus = null;
 export const rooms = () => sorted("room");
 export const all = () => [...rooms(), ...sorted("name")];
 export const people = ({ members }) => [...members.values()].sort();
-const sorted = (kind) => [...places.values()].filter((place) => place[kind]).sort((one, other) => (one.key < other.key ? -1 : 1));
+const sorted = (kind) => [...places].sort().map(([, place]) => place).filter((place) => place[kind]);
 const inRoom = (room) => places.get(`#${room}`);
 const isMe = (name) => fold(name) === fold(kept.name);
 const ignores = (name) => kept.ignored?.includes(fold(name));
@@ -42,7 +43,7 @@ function placeOf(kind, name) {
 	const key = kind === "room" ? `#${name}` : `@${fold(name)}`;
 	if (!places.has(key)) {
 		const [unread = 0, called] = kept.unread?.[key] ?? [];
-		places.set(key, new Place({ key, [kind]: name, unread, called }));
+		places.set(key, new log.Place({ key, [kind]: name, unread, called }));
 		delete kept.unread?.[key];
 	}
 	return places.get(key);
@@ -56,7 +57,7 @@ export function start(room) {
 	kept.unacked?.forEach(expect);
 	const asked = room || !kept.rooms ? { [room || "lobby"]: null } : {};
 	link.start({ ...asked, ...kept.rooms });
-	kept.toJSON = () => ({ ...kept, rooms: link.seen, unacked: link.unacked, ...placesKept() });
+	kept.toJSON = () => ({ ...kept, rooms: link.seen(), unacked: link.unacked(), ...placesKept() });
 }
 
 function placesKept() {
@@ -148,7 +149,7 @@ const on = {
 		if (talk && places.delete(talk.key)) places.set((talk.key = `@${fold(to)}`), Object.assign(talk, { name: to }));
 		if (teller === name) teller = to;
 		chosen.name = kept.name;
-		page.refresh();
+		log.redrawAll();
 		return false;
 	},
 	away(frame) {
@@ -166,7 +167,7 @@ const on = {
 	account(frame, _place, item) {
 		kept.name = chosen.name = frame.name;
 		role = frame.role;
-		if (item) link.password = item.frame.password;
+		if (item) link.own.password = item.frame.password;
 	},
 	bans({ bans }) {
 		for (const ban of bans.slice(0, 200)) tell(worded(`bans ${ban.what}`, ban));
@@ -180,7 +181,7 @@ const on = {
 		const item = place.items.find((one) => one.id === id);
 		if (!item) return false;
 		item.text = "";
-		page.log.redraw(item);
+		log.redraw(item);
 	},
 	invited(frame) {
 		const { origin, hostname, protocol, port } = location;
@@ -208,7 +209,7 @@ function pass(place, who, what) {
 	if (last?.what !== what) return Object.assign(tell([...names(who), what], place), { what, who });
 	last.who.push(...who);
 	last.parts = [...names(last.who), what];
-	page.log.redraw(last);
+	log.redraw(last);
 }
 
 function know(place, names) {
@@ -235,13 +236,13 @@ function divide(place) {
 	const mark = (place.new ??= place.append({ count: 0, left: returning }));
 	mark.count++;
 	mark.divider = mark.left ? `${plural(mark.count, "message")} since you left` : "New";
-	page.log.redraw(mark);
+	log.redraw(mark);
 }
 
 function undivide() {
 	if (!focus?.new) return;
 	focus.new.gone = true;
-	page.log.redraw(focus.new);
+	log.redraw(focus.new);
 	focus.new = null;
 }
 
@@ -306,7 +307,7 @@ export async function older(place, limit = 100) {
 		if (link.ready) complain(error);
 	}
 	place.loading = false;
-	page.log.changed(place);
+	log.changed(place);
 }
 
 export async function find({ room, id }) {
@@ -314,7 +315,7 @@ export async function find({ room, id }) {
 	go(place);
 	const wanted = () => place.items.find((item) => item.id === id);
 	while (!wanted() && place.more && link.ready) await older(place, 500);
-	if (wanted()) page.reveal(wanted());
+	if (wanted()) log.reveal(wanted());
 }
 
 export function perform(text) {

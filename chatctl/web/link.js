@@ -12,229 +12,232 @@ const SILENT = 40_000; // after which the server is asked whether it is there
 const PATIENCE = 15_000; // for its answer
 const LOST = { code: "lost", text: "the connection was lost" };
 
-export class Link {
-	rooms = new Map(); // room: {newest, entered, confirmed}
-	items = []; // not answered: {key, frame, isPost, sent, answer, fail}
-	number = 0;
-	wait = 2 * SHORTEST;
-	nonces = crypto.getRandomValues(new Uint32Array(3)).join("-");
+/** What lets one in, and is kept nowhere. */
+export const own = {};
+export const rooms = new Map(); // room: {newest, entered, confirmed}
+export let socket, timer, limits, ready;
+let items = []; // not answered: {key, frame, isPost, sent, answer, fail}
+let take, barrier, deadline, heardAt, connectedAt, takenAt, ending, welcomed, everIn, leaving;
+let [number, pause] = [0, 2 * SHORTEST];
+const nonces = crypto.getRandomValues(new Uint32Array(3)).join("-");
 
-	constructor(take) {
-		this.take = take;
-		setInterval(() => this.#listen(), 5000);
+/** Args: taker gets each frame, and the item that it answers. */
+export function onFrame(taker) {
+	take = taker;
+	setInterval(listen, 5000);
+}
+
+/** Comes in, or back, to these rooms: the last id seen there, or null. */
+export function start(seen) {
+	for (const room in seen) rooms.set(room, { newest: seen[room], entered: true });
+	for (const frame of kept.unacked ?? []) add({ frame, key: frame.nonce, isPost: true });
+	open();
+}
+
+export function open() {
+	clearTimeout(timer);
+	drop();
+	ending = timer = welcomed = null;
+	socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`);
+	socket.onopen = hello;
+	socket.onmessage = ({ data }) => receive(JSON.parse(data));
+	socket.onclose = lost;
+	deadline = Date.now() + PATIENCE;
+}
+
+function hello() {
+	for (const room of rooms.values()) room.confirmed = false;
+	const { name, key, session: resume } = kept;
+	write({ t: "hello", v: 1, name, key, password: own.password, resume, rooms: seen(), agent: "browser" });
+	barrier = --number; // its answer comes behind all that is replayed
+	write({ t: "ping", n: barrier });
+}
+
+/** The last id seen of each room. */
+export function seen() {
+	return Object.fromEntries([...rooms].filter(([, { entered }]) => entered).map(([room, { newest }]) => [room, newest]));
+}
+
+function write(frame) {
+	socket.send(JSON.stringify(frame));
+}
+
+function drop() {
+	if (!socket) return;
+	socket.onopen = socket.onmessage = socket.onclose = null;
+	socket.close();
+	socket = null;
+}
+
+function lost() {
+	drop();
+	ready = false;
+	const all = items;
+	items = all.filter(({ fail, frame, sent }) => !fail && !(sent && frame.t === "part"));
+	for (const item of all) item.sent = item.fail?.(new Error(LOST.text));
+	const end = { ...LOST, ...ending };
+	const wait = waiting(end.code, (end.retry ?? 0) * 1000);
+	if (wait) timer = setTimeout(open, wait);
+	take({ ...end, t: wait ? "_lost" : end.wants || !everIn ? "_refused" : "_ended" });
+}
+
+function waiting(code, asked) {
+	const now = Date.now();
+	if (FINAL.split(" ").includes(code) || leaving) return;
+	if (code === "name-taken" && (!everIn || now - (takenAt ??= now) > TAKEN)) return;
+	if (now - connectedAt >= STEADY) pause = 2 * SHORTEST;
+	connectedAt = NaN;
+	const wait = (pause * (1 + Math.random())) / 2;
+	pause = Math.min(2 * pause, LONGEST);
+	return Math.max(wait, Math.min(asked, 10 * LONGEST) + SHORTEST * Math.random());
+}
+
+export function hurry() {
+	if (timer) open();
+}
+
+function listen() {
+	const now = Date.now();
+	if (!socket) return;
+	if (deadline && now > deadline) lost();
+	else if (!deadline && now - heardAt > SILENT) {
+		deadline = now + PATIENCE;
+		write({ t: "ping" });
 	}
+}
 
-	start(rooms) {
-		for (const room in rooms) this.rooms.set(room, { newest: rooms[room], entered: true });
-		for (const frame of kept.unacked ?? []) this.#add({ frame, key: frame.nonce, isPost: true });
-		this.open();
-	}
+/** Posts a say or tell once, whatever happens to the line; returns it with its nonce. */
+export function post(frame) {
+	const nonce = `${nonces}-${--number}`;
+	frame = { ...frame, nonce };
+	add({ frame, key: nonce, isPost: true });
+	keep(true);
+	return frame;
+}
 
-	open() {
-		clearTimeout(this.timer);
-		this.#drop();
-		this.end = this.timer = this.welcomed = null;
-		const socket = (this.socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`));
-		socket.onopen = () => this.#hello();
-		socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-		socket.onclose = () => this.#lost();
-		this.deadline = Date.now() + PATIENCE;
-	}
+export function ask(frame) {
+	return new Promise((answer, fail) => numbered(frame, { answer, fail }));
+}
 
-	#hello() {
-		for (const place of this.rooms.values()) place.confirmed = false;
-		const { name, key, session: resume } = kept;
-		this.#write({ t: "hello", v: 1, name, key, password: this.password, resume, rooms: this.seen, agent: "browser" });
-		this.barrier = --this.number; // its answer comes behind all that is replayed
-		this.#write({ t: "ping", n: this.barrier });
-	}
+export function change(frame) {
+	const { t, room } = frame;
+	if (t === "join" && !rooms.has(room)) rooms.set(room, { newest: null });
+	if (t === "part") rooms.delete(room);
+	numbered(frame);
+}
 
-	/** The last id seen of each room. */
-	get seen() {
-		return Object.fromEntries([...this.rooms].filter(([, { entered }]) => entered).map(([room, { newest }]) => [room, newest]));
-	}
+export function leave() {
+	leaving = true;
+	clearTimeout(timer);
+	if (ready) write({ t: "bye" });
+	else lost();
+}
 
-	#write(frame) {
-		this.socket.send(JSON.stringify(frame));
-	}
+function numbered(frame, item) {
+	const n = --number;
+	add({ ...item, frame: { ...frame, n }, key: n });
+}
 
-	#drop() {
-		const { socket } = this;
-		this.socket = null;
-		if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
-		socket?.close();
-	}
+function add(item) {
+	items.push(item);
+	flush();
+}
 
-	#lost() {
-		this.#drop();
-		this.ready = false;
-		const all = this.items;
-		this.items = all.filter(({ fail, frame, sent }) => !fail && !(sent && frame.t === "part"));
-		for (const item of all) item.sent = item.fail?.(new Error(LOST.text));
-		const end = { ...LOST, ...this.end };
-		const wait = this.#pause(end.code, (end.retry ?? 0) * 1000);
-		if (wait) this.timer = setTimeout(() => this.open(), wait);
-		this.take({ ...end, t: wait ? "_lost" : end.wants || !this.everIn ? "_refused" : "_ended" });
-	}
-
-	#pause(code, asked) {
-		const now = Date.now();
-		if (FINAL.split(" ").includes(code) || this.leaving) return;
-		if (code === "name-taken" && (!this.everIn || now - (this.takenAt ??= now) > TAKEN)) return;
-		if (now - this.connectedAt >= STEADY) this.wait = 2 * SHORTEST;
-		this.connectedAt = NaN;
-		const wait = (this.wait * (1 + Math.random())) / 2;
-		this.wait = Math.min(2 * this.wait, LONGEST);
-		return Math.max(wait, Math.min(asked, 10 * LONGEST) + SHORTEST * Math.random());
-	}
-
-	hurry() {
-		if (this.timer) this.open();
-	}
-
-	#listen() {
-		const now = Date.now();
-		if (!this.socket) return;
-		if (this.deadline && now > this.deadline) this.#lost();
-		else if (!this.deadline && now - this.heardAt > SILENT) {
-			this.deadline = now + PATIENCE;
-			this.#write({ t: "ping" });
+function flush() {
+	for (const item of items)
+		if (!item.sent) {
+			if (!ready || !mayGo(item)) return;
+			item.sent = true;
+			write(item.frame);
 		}
-	}
+}
 
-	/** Posts a say or tell once, whatever happens to the line; returns it with its nonce. */
-	post(frame) {
-		const nonce = `${this.nonces}-${--this.number}`;
-		frame = { ...frame, nonce };
-		this.#add({ frame, key: nonce, isPost: true });
-		keep(true);
-		return frame;
-	}
+// A nonce is remembered with the name and room of the one who posts: they must not change meanwhile.
+function mayGo({ isPost, frame }) {
+	const flying = items.filter(({ sent }) => sent);
+	if (isPost) return !flying.some((other) => ["rename", "login"].includes(other.frame.t));
+	return !["rename", "login", "part"].includes(frame.t) || !flying.some((other) => other.isPost);
+}
 
-	ask(frame) {
-		return new Promise((answer, fail) => this.#number(frame, { answer, fail }));
-	}
+export function unacked() {
+	return items.filter(({ isPost }) => isPost).map(({ frame }) => frame);
+}
 
-	change(frame) {
-		const { t, room } = frame;
-		if (t === "join" && !this.rooms.has(room)) this.rooms.set(room, { newest: null });
-		if (t === "part") this.rooms.delete(room);
-		this.#number(frame);
-	}
+function settle(key) {
+	const item = items.find((one) => one.key === key);
+	if (item) items.splice(items.indexOf(item), 1);
+	return item;
+}
 
-	leave() {
-		this.leaving = true;
-		clearTimeout(this.timer);
-		if (this.ready) this.#write({ t: "bye" });
-		else this.#lost();
-	}
+function receive(frame) {
+	heardAt = Date.now();
+	if (welcomed) deadline = 0;
+	if (frame.t === "ping") return write({ t: "pong", re: frame.n });
+	if (frame.t === "bye" || frame.fatal) return (ending = frame);
+	const isNew = note(frame);
+	const item = settle(frame.nonce ?? frame.re);
+	if (frame.t === "error") refuse(frame, item);
+	else if (isNew || item) take(frame, item);
+	item?.answer?.(frame);
+	flush();
+}
 
-	#number(frame, item) {
-		const n = --this.number;
-		this.#add({ ...item, frame: { ...frame, n }, key: n });
-	}
+function note(frame) {
+	const { t, room } = frame;
+	if (t === "msg" || t === "ack") return reach(room, frame.id) && t === "msg";
+	if (t === "gap") return reach(room, frame.before - 1);
+	if (t === "room") return enter(frame);
+	if (t === "pong") return frame.re === barrier && caughtUp();
+	if (t === "renamed" && frame.name === kept.name) kept.name = frame.to;
+	if (t === "welcome") welcome(frame);
+	// Not where it is entered again, as long as that is not answered.
+	if (t === "presence" && frame.left.includes(kept.name) && rooms.get(room)?.entered) rooms.delete(room);
+	return true;
+}
 
-	#add(item) {
-		this.items.push(item);
-		this.#flush();
-	}
+function welcome({ name, session, key = kept.key, ...frame }) {
+	welcomed = everIn = true;
+	deadline = takenAt = undefined;
+	connectedAt = Date.now();
+	limits = frame.limits;
+	Object.assign(kept, { name, session, key });
+	keep(true);
+}
 
-	#flush() {
-		for (const item of this.items)
-			if (!item.sent) {
-				if (!this.ready || !this.#mayGo(item)) return;
-				item.sent = true;
-				this.#write(item.frame);
-			}
-	}
+function caughtUp() {
+	for (const [room, { entered, confirmed }] of rooms)
+		if (entered && !confirmed) {
+			rooms.delete(room);
+			take({ t: "_gone", room });
+		}
+	ready = true;
+	take({ t: "_caughtup" });
+}
 
-	// A nonce is remembered with the name and room of the one who posts: they must not change meanwhile.
-	#mayGo({ isPost, frame }) {
-		const flying = this.items.filter(({ sent }) => sent);
-		if (isPost) return !flying.some((other) => ["rename", "login"].includes(other.frame.t));
-		return !["rename", "login", "part"].includes(frame.t) || !flying.some((other) => other.isPost);
-	}
+function refuse(error, item) {
+	const { t, room } = item?.frame ?? {};
+	if (t === "join" && !rooms.get(room)?.entered) rooms.delete(room);
+	if (item?.fail) item.fail(new Error(error.text));
+	else take(item?.isPost ? { ...error, t: "_failed" } : error, item);
+}
 
-	get unacked() {
-		return this.items.filter(({ isPost }) => isPost).map(({ frame }) => frame);
-	}
+function enter(state) {
+	const place = rooms.get(state.room);
+	if (!place) return false;
+	// A server that kept nothing numbers anew after a restart, and replays as to a new client.
+	state.anew = place.newest !== null && state.last < place.newest;
+	if (state.anew) place.newest = null;
+	state.seen = place.newest;
+	place.newest ??= state.last ? null : 0;
+	place.entered = place.confirmed = true;
+	return true;
+}
 
-	#settle(key) {
-		const item = this.items.find((one) => one.key === key);
-		if (item) this.items.splice(this.items.indexOf(item), 1);
-		return item;
-	}
-
-	#receive(frame) {
-		this.heardAt = Date.now();
-		if (this.welcomed) this.deadline = 0;
-		if (frame.t === "ping") return this.#write({ t: "pong", re: frame.n });
-		if (frame.t === "bye" || frame.fatal) return (this.end = frame);
-		const isNew = this.#note(frame);
-		const item = this.#settle(frame.nonce ?? frame.re);
-		if (frame.t === "error") this.#refuse(frame, item);
-		else if (isNew || item) this.take(frame, item);
-		item?.answer?.(frame);
-		this.#flush();
-	}
-
-	#note(frame) {
-		const { t, room } = frame;
-		if (t === "msg" || t === "ack") return this.#reach(room, frame.id) && t === "msg";
-		if (t === "gap") return this.#reach(room, frame.before - 1);
-		if (t === "room") return this.#enter(frame);
-		if (t === "pong") return frame.re === this.barrier && this.#caughtUp();
-		if (t === "renamed" && frame.name === kept.name) kept.name = frame.to;
-		if (t === "welcome") this.#welcome(frame);
-		// Not where it is entered again, as long as that is not answered.
-		if (t === "presence" && frame.left.includes(kept.name) && this.rooms.get(room)?.entered) this.rooms.delete(room);
-		return true;
-	}
-
-	#welcome({ name, session, key = kept.key, limits }) {
-		this.welcomed = this.everIn = true;
-		this.deadline = this.takenAt = undefined;
-		this.connectedAt = Date.now();
-		this.limits = limits;
-		Object.assign(kept, { name, session, key });
-		keep(true);
-	}
-
-	#caughtUp() {
-		for (const [room, { entered, confirmed }] of this.rooms)
-			if (entered && !confirmed) {
-				this.rooms.delete(room);
-				this.take({ t: "_gone", room });
-			}
-		this.ready = true;
-		this.take({ t: "_caughtup" });
-	}
-
-	#refuse(error, item) {
-		const { t, room } = item?.frame ?? {};
-		if (t === "join" && !this.rooms.get(room)?.entered) this.rooms.delete(room);
-		if (item?.fail) item.fail(new Error(error.text));
-		else this.take(item?.isPost ? { ...error, t: "_failed" } : error, item);
-	}
-
-	#enter(state) {
-		const place = this.rooms.get(state.room);
-		if (!place) return false;
-		// A server that kept nothing numbers anew after a restart, and replays as to a new client.
-		state.anew = place.newest !== null && state.last < place.newest;
-		if (state.anew) place.newest = null;
-		state.seen = place.newest;
-		place.newest ??= state.last ? null : 0;
-		place.entered = place.confirmed = true;
-		return true;
-	}
-
-	/** Returns whether an id was not seen yet, and notes that it is now. */
-	#reach(room, id) {
-		const place = this.rooms.get(room);
-		if (!place || id === undefined) return true;
-		if (id <= (place.newest ?? -1)) return false;
-		place.newest = id;
-		return true;
-	}
+/** Returns whether an id was not seen yet, and notes that it is now. */
+function reach(room, id) {
+	const place = rooms.get(room);
+	if (!place || id === undefined) return true;
+	if (id <= (place.newest ?? -1)) return false;
+	place.newest = id;
+	return true;
 }

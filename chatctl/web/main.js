@@ -3,14 +3,13 @@
 import * as chat from "./chat.js";
 import * as composer from "./composer.js";
 import { $, chosen, el, fill, keep, kept, put } from "./dom.js";
-import { Log } from "./log.js";
-import { badge, draw, labelOf, nameOf } from "./rows.js";
+import * as log from "./log.js";
+import { badge, labelOf, nameOf } from "./rows.js";
 import { clock, day, oneLine, plural, visible } from "./text.js";
 
 const THEMES = ["auto", "light", "dark"];
 const PEOPLE_SHOWN = 300;
 const tight = matchMedia("(max-width: 1060px)");
-export const log = new Log({ box: $.log, list: $.messages, waiting: $.waiting, draw, older: chat.older, moved });
 let asked; // a command that lacks a password, and what becomes of it then
 
 /** Returns what does something before the next picture, once, however often it is called. */
@@ -48,6 +47,7 @@ export function line(text, button) {
 }
 
 export function refused({ text, wants = "name" }) {
+	asked = null;
 	door(true);
 	$[wants].parentNode.hidden = false;
 	complain(text);
@@ -57,8 +57,6 @@ export function refused({ text, wants = "name" }) {
 export function ask(frame, send) {
 	asked = { frame, send };
 	door(true);
-	$.name.value = frame.name ?? kept.name;
-	$.password.parentNode.hidden = false;
 	$.password.autocomplete = frame.t === "register" ? "new-password" : "current-password";
 	$.password.focus();
 }
@@ -69,8 +67,10 @@ function door(open) {
 	$.app.hidden = open;
 	$.back.hidden = !asked;
 	$.name.readOnly = asked;
+	$.name.value = asked?.frame.name ?? kept.name ?? chosen.name ?? "";
 	$.password.value = "";
-	put({ welcome: asked ? "Password" : "Come in", come: asked ? "Go on" : "Come in", "name-part": asked ? "Whose name it is." : "The name that others see." });
+	$.password.parentNode.hidden = !asked;
+	put({ welcome: asked ? "Password" : "Come in", come: asked ? "Go on" : "Come in" });
 	complain("");
 }
 
@@ -88,19 +88,12 @@ export function went(place) {
 }
 
 export const changed = soon(drawAll);
-const grow = soon(() => log.place && log.grown());
+const grow = soon(log.grown);
 
 export function grown(place, mine) {
 	if (place !== log.place) return;
-	if (mine) log.stuck = true;
-	grow();
-}
-
-export const refresh = () => grow(log.rows.clear());
-
-export function reveal(item) {
-	const row = log.reveal(item);
-	(row.querySelector(".msg") ?? row).classList.add("shown");
+	if (mine) log.toEnd();
+	else grow();
 }
 
 export function notify(place, { name, text }) {
@@ -141,9 +134,9 @@ function drawAll() {
 	const tabs = all.map(tab);
 	fill($.rooms, tabs.slice(0, rooms.length));
 	fill($.talks, tabs.slice(rooms.length));
-	const { topic = "", mode, count, room, items, more, pending } = place ?? {};
+	const { topic = "", mode, count, room, items = [], more, pending = [] } = place ?? {};
 	const title = place ? labelOf(place) : "Come in";
-	const empty = !more && !items?.length && !pending?.length && "Nothing was said here yet.";
+	const empty = !more && !items.length && !pending.length && "Nothing was said here yet.";
 	put({ title, topic: oneLine(topic), mode, me: oneLine(kept.name ?? ""), standing: chat.standing(), count, empty });
 	$["show-people"].hidden = !room;
 	drawPeople(place);
@@ -156,8 +149,8 @@ function tab(place, at) {
 	const label = labelOf(place);
 	const news = unread ? `, ${unread} unread${called ? ", for you" : ""}` : "";
 	const isHere = place === chat.focus;
-	const kinds = (unread ? ".unread" : "") + (called ? ".called" : "") + (!isHere && kept.drafts?.[key] ? ".draft" : "");
-	return el(`li.tab${kinds}`,
+	const kinds = ["tab", unread && "unread", called && "called", !isHere && kept.drafts?.[key] && "draft"];
+	return el(`li.${kinds.filter(Boolean).join(".")}`,
 		el("button.open", { "data-key": key, onclick: () => pick(place), "aria-label": label + news, "aria-current": isHere && "page", title: at < 9 && `Alt+${at + 1}` },
 			room ? el("span.hash", "#") : badge(label), el("bdi", oneLine(room ?? label)), unread && el("small.count", unread)),
 		el("button.close", { "data-key": `×${key}`, onclick: () => chat.close(place), "aria-label": `${room ? "Leave" : "Close"} ${label}` }, "×"));
@@ -174,12 +167,6 @@ function drawPeople(place) {
 }
 
 const pick = (place) => $.say.focus(chat.go(place));
-
-function moved() {
-	$.newest.hidden = log.stuck;
-	const missed = log.place.end - log.seen;
-	put({ newest: missed > 0 ? `${plural(missed, "new message")} ↓` : "Newest ↓" });
-}
 
 function panel(what) {
 	for (const one of ["people", "search"]) {
@@ -248,7 +235,7 @@ function come() {
 	}
 	kept.name = $.name.value.trim();
 	kept.key = $.key.value.trim() || kept.key || chosen.keys?.[kept.name];
-	chat.link.password = password;
+	chat.link.own.password = password;
 	complain("");
 	$.come.disabled = true;
 	if (chat.link.rooms.size) chat.link.open();
@@ -293,7 +280,6 @@ theme(0);
 showNotify();
 $.notify.hidden = !isSecureContext || !window.Notification;
 resized();
-$.name.value = kept.name ?? chosen.name ?? "";
 if (kept.session) begin();
 else {
 	door(true);
