@@ -38,7 +38,7 @@ LAYERS: dict[str, list[str]] = {
     "invite": WORDS,
     "reached": WIRE,
     "qr": [],
-    "web": [*WORDS, "commands"],
+    "web": [*WORDS, "access.roles", "commands"],
     "keepalive": [],
     "tls": [],
     "access": WIRE,

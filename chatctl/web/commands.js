@@ -2,62 +2,51 @@
 
 import { oneLine } from "./text.js";
 
-let table = [];
-
-/** Takes those of the commands that are known here. */
-export async function load(known) {
-	table = (await (await fetch("/commands.json")).json()).filter(({ name }) => known.includes(name));
-}
-
-export const help = () => [...table.map((row) => [row.usage, row.help]), ["//TEXT", "say TEXT with one slash in front"]];
+const UNITS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+const LONGEST = 3660 * UNITS.d;
+export const table = await (await fetch("/commands.json")).json();
+const offered = (role) => table.filter(({ roles }) => roles.includes(role));
 const named = (word) => table.find(({ name }) => name === word.toLowerCase());
 
-/** Returns a command and its arguments. Throws what is to be told. */
+export const help = (role) => [...offered(role), { usage: "//TEXT", help: "say TEXT with one slash in front" }];
+
 export function parse(text) {
-	if (text.trim() === "exit") return ["quit"];
-	if (!text.startsWith("/")) return ["say", text];
-	if (text.startsWith("//")) return ["say", text.slice(1)];
-	const [word, rest] = split(text.slice(1));
+	if (text.trim() === "exit") return { name: "quit", values: [] };
+	if (!/^\/(?!\/)/.test(text)) return { name: "say", values: [text.replace(/^\/\//, "/")] };
+	const [, word, rest] = /^.(\S*)\s*([^]*)$/.exec(text.trimEnd());
 	const command = named(word);
 	if (!command) throw new Error(`there is no /${oneLine(word.slice(0, 32))}; /help lists the commands`);
-	return [command.name, ...values(command, rest)];
+	const { name, usage, pattern, choices } = command;
+	const { groups = {} } = new RegExp(pattern).exec(rest) ?? wrong(usage);
+	const frame = { ...command.frame, ...choices?.[groups.choice] };
+	for (const key in groups) if (groups[key] && key !== "choice") frame[key] = groups[key];
+	if (frame.seconds) frame.seconds = parseInt(frame.seconds) * UNITS[frame.seconds.at(-1)];
+	if (frame.seconds === 0 || frame.seconds > LONGEST) wrong(usage);
+	return { name, values: Object.values(groups), frame };
 }
 
-function split(text) {
-	const [word] = /^\S*/.exec(text);
-	return [word, text.slice(word.length).trim()];
+function wrong(usage) {
+	const times = usage.includes("TIME") ? ", TIME like 30m, 12h or 90d" : "";
+	throw new Error(`that is typed as ${usage}${times}`);
 }
 
-function* values({ name, usage, arguments: wanted }, rest) {
-	for (const { rest: all, label, optional, choices } of wanted) {
-		let value = rest;
-		[value, rest] = all ? [rest, ""] : split(rest);
-		if (value && choices && !choices.includes(value)) throw new Error(`/${name}: one of ${choices.join(", ")}`);
-		if (!value && !optional) throw new Error(`${usage}: needs a ${label.toLowerCase()}`);
-		yield value;
-	}
-	if (rest && wanted.length) throw new Error(`${usage}: a ${wanted.at(-1).label.toLowerCase()} has no spaces`);
-}
-
-/** Returns where the last word of a text begins, and what it may become: [what, usage, help]. */
-export function complete(text, names, rooms) {
+export function complete(text, names, rooms, role) {
 	const start = text.search(/\S*$/);
 	const word = text.slice(start);
 	const before = text.slice(0, start).match(/\S+/g) ?? [];
-	if (/^\/(?!\/)/.test(text)) return [start, ofCommand(word, before, names, rooms)];
+	if (/^\/(?!\/)/.test(text)) return [start, ofCommand(word, before, names, rooms, role)];
 	if (word.startsWith("@")) names = names.map((name) => `@${name}`);
 	return [start, word ? matching(word, names, before.length || word[0] === "@" ? " " : ": ") : []];
 }
 
-function ofCommand(word, before, names, rooms) {
+function ofCommand(word, before, names, rooms, role) {
 	if (!before.length)
-		return table.filter(({ name }) => `/${name}`.startsWith(word.toLowerCase())).map((row) => [`/${row.name} `, row.usage, row.help]);
-	const { arguments: wanted = [] } = named(before[0].slice(1)) ?? {};
-	const argument = wanted[before.length - 1] ?? wanted.at(-1);
-	if (!argument || (before.length > wanted.length && !argument.rest)) return [];
-	if (argument.choices) return matching(word, argument.choices, "");
-	if (argument.completes === "rooms") return matching(word, rooms.map((room) => (word[0] === "#" ? `#${room}` : room)), "");
-	return argument.completes || (argument.rest && word) ? matching(word, names, " ") : [];
+		return offered(role).filter(({ name }) => `/${name}`.startsWith(word.toLowerCase())).map(({ name, usage, help }) => [`/${name} `, usage, help]);
+	const { completes = [], choices } = named(before[0].slice(1)) ?? {};
+	const what = completes[before.length - 1] ?? completes.at(-1);
+	if (what === "choices") return matching(word, Object.keys(choices), "");
+	if (what === "rooms") return matching(word, rooms.map((room) => (word[0] === "#" ? `#${room}` : room)), "");
+	return what === "names" || (what === "text" && word) ? matching(word, names, " ") : [];
 }
 
 const matching = (word, all, end) =>

@@ -4,29 +4,39 @@ import { complete } from "./commands.js";
 import { $, el, keep, kept } from "./dom.js";
 
 const CHOICES_SHOWN = 40;
-const [box, list] = [$("say"), $("choices")];
+const SECRET = /^\s*\/(register|login)/i; // behind which a password may be typed by mistake
+const { say: box, choices: list } = $;
 const before = () => box.value.slice(0, box.selectionStart);
 let [place, choices, start, chosen, sources, send] = [null, []];
 
-/** Args: sources returns names and rooms; send gets a text, and returns whether it is done with. */
 export function compose(...given) {
 	[sources, send] = given;
-	box.addEventListener("input", typed);
-	box.addEventListener("keydown", key);
-	box.addEventListener("blur", close);
+	box.oninput = typed;
+	box.onkeydown = key;
+	box.onblur = close;
 }
 
-/** The box is for this place now, and has its draft. */
 export function show(next, label) {
 	place = next;
-	box.value = kept.drafts?.[place?.key] ?? "";
-	box.placeholder = label;
-	box.setAttribute("aria-label", label);
-	close();
-	grow();
+	box.placeholder = box.ariaLabel = label;
+	write(kept.drafts?.[place?.key] ?? "");
 }
 
-/** Closes the choices; returns whether there were any. */
+function write(text) {
+	box.value = text;
+	changed();
+	close();
+}
+
+function changed() {
+	box.style.height = "auto";
+	box.style.height = `${Math.min(box.scrollHeight, innerHeight * 0.4)}px`;
+	$.send.disabled = !box.value.trim();
+	kept.drafts ??= {};
+	if (place) kept.drafts[place.key] = (!SECRET.test(box.value) && box.value) || undefined;
+	keep();
+}
+
 export function close() {
 	const open = choices.length > 0;
 	choices = [];
@@ -36,33 +46,16 @@ export function close() {
 }
 
 function typed() {
-	grow();
-	draft();
+	changed();
 	if (/^\/\S*( +\S*)?$|(^|\s)@\S*$/.test(before())) offer();
 	else close();
-}
-
-function grow() {
-	box.style.height = "auto";
-	box.style.height = `${Math.min(box.scrollHeight, innerHeight * 0.4)}px`;
-	$("send").disabled = !box.value.trim();
-}
-
-function draft() {
-	kept.drafts ??= {};
-	if (place) kept.drafts[place.key] = box.value || undefined;
-	keep();
 }
 
 export function submit() {
 	const text = box.value;
 	if (!text.trim()) return;
-	box.value = "";
-	draft();
-	if (!send(text)) box.value = text;
-	draft();
-	close();
-	grow();
+	write("");
+	if (!send(text)) write(text);
 	box.focus();
 }
 
@@ -79,34 +72,30 @@ function key(event) {
 
 const isUnfinished = () => before().slice(start) !== choices[chosen][0].trim();
 
-/** Shows what the last word may become, or takes the only thing that it may; returns whether there is any. */
 function offer(takesOne) {
 	close();
 	[start, choices] = complete(before(), ...sources());
-	choices = choices.slice(0, CHOICES_SHOWN);
 	const found = choices.length;
+	choices = choices.slice(0, CHOICES_SHOWN);
 	if (takesOne && found === 1) take(choices[0]);
 	else if (found) draw();
 	return found;
 }
 
 function draw() {
-	const rows = choices.map(([what, usage = what, help], at) => {
-		const row = el("li", { role: "option", id: `choice-${at}` }, el("bdi", null, usage), help && el("span", null, help));
-		row.addEventListener("mousedown", (event) => {
-			event.preventDefault();
-			take(choices[at]);
-		});
-		return row;
-	});
-	list.replaceChildren(...rows);
+	const onmousedown = (at) => (event) => {
+		event.preventDefault();
+		take(choices[at]);
+	};
+	list.replaceChildren(...choices.map(([what, usage = what, help], at) =>
+		el("li", { role: "option", id: `choice-${at}`, onmousedown: onmousedown(at) }, el("bdi", usage), help && el("span", help))));
 	list.hidden = false;
 	mark(0);
 }
 
 function mark(at) {
 	chosen = at;
-	[...list.children].forEach((row, other) => row.setAttribute("aria-selected", other === at));
+	[...list.children].forEach((row, other) => (row.ariaSelected = other === at));
 	list.children[at].scrollIntoView({ block: "nearest" });
 	box.setAttribute("aria-activedescendant", `choice-${at}`);
 }

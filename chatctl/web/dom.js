@@ -1,47 +1,54 @@
-// Making what the page shows: text gets in as text, never as HTML. What outlives a reload.
+// Making what the page shows: text gets in as text, never as HTML. And what outlives a reload.
 
-export const $ = (id) => document.getElementById(id);
+export const $ = new Proxy({}, { get: (_, id) => document.getElementById(id) });
 
-/** Returns an element; `on…` are listeners, and what is false is left out. */
-export function el(tag, attributes, ...children) {
+/** Returns an element: `el("li.tab", { onclick }, "text")`. What is false is left out. */
+export function el(what, ...parts) {
+	const [tag, ...kinds] = what.split(".");
 	const made = document.createElement(tag);
-	for (const [key, value] of Object.entries(attributes ?? {}))
-		if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-		else if (value) made.setAttribute(key, value === true ? "" : value);
-	made.append(...children.filter(Boolean));
+	made.className = kinds.join(" ");
+	for (const part of parts.flat())
+		if (part?.constructor === Object) Object.entries(part).forEach((one) => attribute(made, ...one));
+		else if (part) made.append(part);
 	return made;
 }
 
-/** Fills a list anew; who is on one of its buttons stays there. */
+function attribute(made, key, value) {
+	if (key.startsWith("on")) made[key] = value;
+	else if (value) made.setAttribute(key, value);
+}
+
+/** Fills a list anew. What looks the same stays, so that no click is lost; who is on a button stays there. */
 export function fill(list, rows) {
 	const at = list.contains(document.activeElement) && document.activeElement.dataset.key;
 	rows.forEach((row, place) => {
 		const old = list.children[place];
-		// What looks the same stays, so that no click is lost between its down and its up.
 		if (!old?.isEqualNode(row)) old ? old.replaceWith(row) : list.append(row);
 	});
 	while (list.children[rows.length]) list.lastChild.remove();
-	if (at) [...list.querySelectorAll("[data-key]")].find((one) => one.dataset.key === at)?.focus();
+	if (at) list.querySelector(`[data-key="${CSS.escape(at)}"]`)?.focus();
 }
 
-export function setText(node, text) {
-	if (node.textContent !== text) node.textContent = text; // the same again would be read out again
+export function put(texts) {
+	for (const id in texts) {
+		const text = String(texts[id] || "");
+		if ($[id].textContent !== text) $[id].textContent = text;
+	}
 }
 
-const read = (storage) => JSON.parse(storage.getItem("chatctl") ?? "{}");
+const read = (storage) => JSON.parse(storage.chatctl ?? "{}");
 /** Of this tab: name, key, session, rooms, unacked, drafts, unread, talks, focus, ignored, away. */
 export const kept = read(sessionStorage);
 /** Of this browser: name, keys, theme, notify. */
 export const chosen = read(localStorage);
-let timer = 0;
+let timer;
 
-/** Writes both down, at once or soon. */
 export function keep(now) {
 	clearTimeout(timer);
 	if (!now) return (timer = setTimeout(keep, 300, true));
 	try {
-		sessionStorage.setItem("chatctl", JSON.stringify(kept));
-		localStorage.setItem("chatctl", JSON.stringify(chosen));
+		sessionStorage.chatctl = JSON.stringify(kept);
+		localStorage.chatctl = JSON.stringify(chosen);
 	} catch {
 		// They are full: that costs coming back, and nothing else.
 	}

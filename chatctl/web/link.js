@@ -1,255 +1,243 @@
-// The connection: coming in, coming back without loss or doubles (PROTOCOL.md, "Coming back"), what waits for an
+// The connection: coming in, and back without loss or doubles (PROTOCOL.md, "Coming back"), what waits for an
 // answer. Frames are handed on as they come; its own are those whose type begins with "_".
 
 import { keep, kept } from "./dom.js";
 
 const FINAL =
 	"replaced banned kicked auth-required auth-failed forbidden bad-name bad-room bad-frame too-long unsupported-version tls-required bye";
-const SHORTEST = 500; // milliseconds, as all times
-const LONGEST = 30_000;
-const LOST = "the connection was lost";
+const [SHORTEST, LONGEST] = [500, 30_000]; // milliseconds, as all times
 const STEADY = 10_000; // after which the next wait is short again
 const TAKEN = 30_000; // for which one's own old connection may have the name
 const SILENT = 40_000; // after which the server is asked whether it is there
 const PATIENCE = 15_000; // for its answer
+const LOST = { code: "lost", text: "the connection was lost" };
 
-export class Link {
-	rooms = new Map(); // room: {newest, entered, confirmed}
-	queue = [];
-	sent = new Map(); // key: item
-	number = 0;
-	wait = 2 * SHORTEST;
-	nonces = crypto.getRandomValues(new Uint32Array(3)).join("-");
+/** What lets one in, and is kept nowhere. */
+export const own = {};
+export const rooms = new Map(); // room: {newest, entered, confirmed}
+export let socket, timer, limits, ready;
+let items = []; // not answered: {key, frame, isPost, sent, answer, fail}
+let take, barrier, deadline, heardAt, connectedAt, takenAt, ending, welcomed, everIn, leaving;
+let [number, pause] = [0, 2 * SHORTEST];
+const nonces = crypto.getRandomValues(new Uint32Array(3)).join("-");
 
-	/** Args: take gets each frame, and what it answers. */
-	constructor(take) {
-		this.take = take;
-		setInterval(() => this.#listen(), 5000);
+/** Args: taker gets each frame, and the item that it answers. */
+export function onFrame(taker) {
+	take = taker;
+	setInterval(listen, 5000);
+}
+
+/** Comes in, or back, to these rooms: the last id seen there, or null. */
+export function start(seen) {
+	for (const room in seen) rooms.set(room, { newest: seen[room], entered: true });
+	for (const frame of kept.unacked ?? []) add({ frame, key: frame.nonce, isPost: true });
+	open();
+}
+
+export function open() {
+	clearTimeout(timer);
+	drop();
+	ending = timer = welcomed = null;
+	socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`);
+	socket.onopen = hello;
+	socket.onmessage = ({ data }) => receive(JSON.parse(data));
+	socket.onclose = lost;
+	deadline = Date.now() + PATIENCE;
+}
+
+function hello() {
+	for (const room of rooms.values()) room.confirmed = false;
+	const { name, key, session: resume } = kept;
+	write({ t: "hello", v: 1, name, key, password: own.password, resume, rooms: seen(), agent: "browser" });
+	barrier = --number; // its answer comes behind all that is replayed
+	write({ t: "ping", n: barrier });
+}
+
+/** The last id seen of each room. */
+export function seen() {
+	return Object.fromEntries([...rooms].filter(([, { entered }]) => entered).map(([room, { newest }]) => [room, newest]));
+}
+
+function write(frame) {
+	socket.send(JSON.stringify(frame));
+}
+
+function drop() {
+	if (!socket) return;
+	socket.onopen = socket.onmessage = socket.onclose = null;
+	socket.close();
+	socket = null;
+}
+
+function lost() {
+	drop();
+	ready = false;
+	const all = items;
+	items = all.filter(({ fail, frame, sent }) => !fail && !(sent && frame.t === "part"));
+	for (const item of all) item.sent = item.fail?.(new Error(LOST.text));
+	const end = { ...LOST, ...ending };
+	const wait = waiting(end.code, (end.retry ?? 0) * 1000);
+	if (wait) timer = setTimeout(open, wait);
+	take({ ...end, t: wait ? "_lost" : end.wants || !everIn ? "_refused" : "_ended" });
+}
+
+function waiting(code, asked) {
+	const now = Date.now();
+	if (FINAL.split(" ").includes(code) || leaving) return;
+	if (code === "name-taken" && (!everIn || now - (takenAt ??= now) > TAKEN)) return;
+	if (now - connectedAt >= STEADY) pause = 2 * SHORTEST;
+	connectedAt = NaN;
+	const wait = (pause * (1 + Math.random())) / 2;
+	pause = Math.min(2 * pause, LONGEST);
+	return Math.max(wait, Math.min(asked, 10 * LONGEST) + SHORTEST * Math.random());
+}
+
+export function hurry() {
+	if (timer) open();
+}
+
+function listen() {
+	const now = Date.now();
+	if (!socket) return;
+	if (deadline && now > deadline) lost();
+	else if (!deadline && now - heardAt > SILENT) {
+		deadline = now + PATIENCE;
+		write({ t: "ping" });
 	}
+}
 
-	/** Comes in, or back. Args: rooms, to the last id seen or null. */
-	start(rooms) {
-		for (const room in rooms) this.rooms.set(room, { newest: rooms[room], entered: true });
-		for (const frame of kept.unacked ?? []) this.#add({ frame, key: frame.nonce, isPost: true });
-		this.open();
-	}
+/** Posts a say or tell once, whatever happens to the line; returns it with its nonce. */
+export function post(frame) {
+	const nonce = `${nonces}-${--number}`;
+	frame = { ...frame, nonce };
+	add({ frame, key: nonce, isPost: true });
+	keep(true);
+	return frame;
+}
 
-	open() {
-		clearTimeout(this.timer);
-		this.#drop();
-		this.end = this.timer = this.welcomed = null;
-		const socket = (this.socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`));
-		socket.onopen = () => this.#hello();
-		socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-		socket.onclose = () => this.#lost();
-		this.deadline = Date.now() + PATIENCE;
-	}
+export function ask(frame) {
+	return new Promise((answer, fail) => numbered(frame, { answer, fail }));
+}
 
-	#hello() {
-		const rooms = {};
-		for (const [room, place] of this.rooms) {
-			if (place.entered) rooms[room] = place.newest;
-			place.confirmed = false;
+export function change(frame) {
+	const { t, room } = frame;
+	if (t === "join" && !rooms.has(room)) rooms.set(room, { newest: null });
+	if (t === "part") rooms.delete(room);
+	numbered(frame);
+}
+
+export function leave() {
+	leaving = true;
+	clearTimeout(timer);
+	if (ready) write({ t: "bye" });
+	else lost();
+}
+
+function numbered(frame, item) {
+	const n = --number;
+	add({ ...item, frame: { ...frame, n }, key: n });
+}
+
+function add(item) {
+	items.push(item);
+	flush();
+}
+
+function flush() {
+	for (const item of items)
+		if (!item.sent) {
+			if (!ready || !mayGo(item)) return;
+			item.sent = true;
+			write(item.frame);
 		}
-		const { name, key, session: resume } = kept;
-		this.#write({ t: "hello", v: 1, name, key, password: this.password, resume, rooms, agent: "browser" });
-		this.barrier = --this.number; // its answer comes behind all that is replayed
-		this.#write({ t: "ping", n: this.barrier });
-	}
+}
 
-	#write(frame) {
-		this.socket.send(JSON.stringify(frame));
-	}
+// A nonce is remembered with the name and room of the one who posts: they must not change meanwhile.
+function mayGo({ isPost, frame }) {
+	const flying = items.filter(({ sent }) => sent);
+	if (isPost) return !flying.some((other) => ["rename", "login"].includes(other.frame.t));
+	return !["rename", "login", "part"].includes(frame.t) || !flying.some((other) => other.isPost);
+}
 
-	#drop() {
-		if (this.socket) this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
-		this.socket?.close();
-		this.socket = null;
-	}
+export function unacked() {
+	return items.filter(({ isPost }) => isPost).map(({ frame }) => frame);
+}
 
-	#lost() {
-		this.#drop();
-		this.ready = false;
-		const all = [...this.sent.values(), ...this.queue];
-		this.sent.clear();
-		this.queue = all.filter(({ fail, frame, wasSent }) => !fail && !(wasSent && frame.t === "part"));
-		for (const { fail } of all) fail?.(new Error(LOST));
-		const end = { code: "lost", text: LOST, ...this.end };
-		const wait = this.#pause(end.code, (end.retry ?? 0) * 1000);
-		if (wait !== null) this.timer = setTimeout(() => this.open(), wait);
-		this.take({ ...end, t: wait !== null ? "_lost" : end.wants || !this.everIn ? "_refused" : "_ended" });
-	}
+function settle(key) {
+	const item = items.find((one) => one.key === key);
+	if (item) items.splice(items.indexOf(item), 1);
+	return item;
+}
 
-	/** Returns how long to wait for the next try; null if there is no use in one. */
-	#pause(code, asked) {
-		const now = Date.now();
-		if (FINAL.split(" ").includes(code) || this.leaving) return null;
-		if (code === "name-taken" && (!this.everIn || now - (this.takenAt ??= now) > TAKEN)) return null;
-		if (now - this.connectedAt >= STEADY) this.wait = 2 * SHORTEST;
-		this.connectedAt = NaN;
-		const wait = (this.wait * (1 + Math.random())) / 2;
-		this.wait = Math.min(2 * this.wait, LONGEST);
-		return Math.max(wait, Math.min(asked, 10 * LONGEST) + SHORTEST * Math.random());
-	}
+function receive(frame) {
+	heardAt = Date.now();
+	if (welcomed) deadline = 0;
+	if (frame.t === "ping") return write({ t: "pong", re: frame.n });
+	if (frame.t === "bye" || frame.fatal) return (ending = frame);
+	const isNew = note(frame);
+	const item = settle(frame.nonce ?? frame.re);
+	if (frame.t === "error") refuse(frame, item);
+	else if (isNew || item) take(frame, item);
+	item?.answer?.(frame);
+	flush();
+}
 
-	/** Tries at once, if it waits to. */
-	hurry() {
-		if (this.timer) this.open();
-	}
+function note(frame) {
+	const { t, room } = frame;
+	if (t === "msg" || t === "ack") return reach(room, frame.id) && t === "msg";
+	if (t === "gap") return reach(room, frame.before - 1);
+	if (t === "room") return enter(frame);
+	if (t === "pong") return frame.re === barrier && caughtUp();
+	if (t === "renamed" && frame.name === kept.name) kept.name = frame.to;
+	if (t === "welcome") welcome(frame);
+	// Not where it is entered again, as long as that is not answered.
+	if (t === "presence" && frame.left.includes(kept.name) && rooms.get(room)?.entered) rooms.delete(room);
+	return true;
+}
 
-	#listen() {
-		const now = Date.now();
-		if (!this.socket) return;
-		if (this.deadline && now > this.deadline) this.#lost();
-		else if (!this.deadline && now - this.heardAt > SILENT) {
-			this.deadline = now + PATIENCE;
-			this.#write({ t: "ping" });
+function welcome({ name, session, key = kept.key, ...frame }) {
+	welcomed = everIn = true;
+	deadline = takenAt = undefined;
+	connectedAt = Date.now();
+	limits = frame.limits;
+	Object.assign(kept, { name, session, key });
+	keep(true);
+}
+
+function caughtUp() {
+	for (const [room, { entered, confirmed }] of rooms)
+		if (entered && !confirmed) {
+			rooms.delete(room);
+			take({ t: "_gone", room });
 		}
-	}
+	ready = true;
+	take({ t: "_caughtup" });
+}
 
-	// Sending
+function refuse(error, item) {
+	const { t, room } = item?.frame ?? {};
+	if (t === "join" && !rooms.get(room)?.entered) rooms.delete(room);
+	if (item?.fail) item.fail(new Error(error.text));
+	else take(item?.isPost ? { ...error, t: "_failed" } : error, item);
+}
 
-	/** Posts a say or tell once, whatever happens to the line; returns it with its nonce. */
-	post(frame) {
-		frame = { ...frame, nonce: `${this.nonces}-${--this.number}` };
-		this.#add({ frame, key: frame.nonce, isPost: true });
-		this.#keepPosts();
-		return frame;
-	}
+function enter(state) {
+	const place = rooms.get(state.room);
+	if (!place) return false;
+	// A server that kept nothing numbers anew after a restart, and replays as to a new client.
+	state.anew = place.newest !== null && state.last < place.newest;
+	if (state.anew) place.newest = null;
+	state.seen = place.newest;
+	place.newest ??= state.last ? null : 0;
+	place.entered = place.confirmed = true;
+	return true;
+}
 
-	/** Sends a frame; resolves with its answer. */
-	ask(frame) {
-		const n = --this.number;
-		return new Promise((answer, fail) => this.#add({ frame: { ...frame, n }, key: n, answer, fail }));
-	}
-
-	/** Enters a room, leaves one, takes another name: also when the line breaks meanwhile. */
-	change(frame) {
-		const n = --this.number;
-		if (frame.t === "join" && !this.rooms.has(frame.room)) this.rooms.set(frame.room, { newest: null });
-		if (frame.t === "part") this.rooms.delete(frame.room);
-		this.#add({ frame: { ...frame, n }, key: n });
-	}
-
-	leave() {
-		this.leaving = true;
-		clearTimeout(this.timer);
-		if (this.ready) this.#write({ t: "bye" });
-		else this.#lost();
-	}
-
-	#add(item) {
-		this.queue.push(item);
-		this.#flush();
-	}
-
-	#flush() {
-		while (this.ready && this.queue.length && this.#mayGo(this.queue[0])) {
-			const item = this.queue.shift();
-			item.wasSent = true;
-			this.sent.set(item.key, item);
-			this.#write(item.frame);
-		}
-	}
-
-	// A nonce is remembered with the name and room of the one who posts: they must not change meanwhile.
-	#mayGo({ isPost, frame }) {
-		const flying = [...this.sent.values()];
-		if (isPost) return !flying.some((other) => other.frame.t === "rename");
-		return !["rename", "part"].includes(frame.t) || !flying.some((other) => other.isPost);
-	}
-
-	#keepPosts() {
-		kept.unacked = [...this.sent.values(), ...this.queue].filter(({ isPost }) => isPost).map(({ frame }) => frame);
-		keep(true);
-	}
-
-	#settle(key) {
-		const item = this.sent.get(key) ?? this.queue.find((one) => one.key === key);
-		this.sent.delete(key);
-		if (item) this.queue = this.queue.filter((one) => one !== item);
-		if (item?.isPost) this.#keepPosts();
-		return item;
-	}
-
-	// Receiving
-
-	#receive(frame) {
-		this.heardAt = Date.now();
-		if (this.welcomed) this.deadline = 0;
-		if (frame.t === "ping") return this.#write({ t: "pong", re: frame.n });
-		if (frame.t === "bye" || frame.fatal) return (this.end = frame);
-		const isNew = this.#note(frame);
-		const item = this.#settle(frame.nonce ?? frame.re);
-		if (frame.t === "error") this.#refuse(frame, item);
-		else if (isNew || item) this.take(frame, item);
-		item?.answer?.(frame);
-		this.#flush();
-	}
-
-	/** Takes in what a frame says about this client; returns whether it is news. */
-	#note(frame) {
-		const { t, room } = frame;
-		if (t === "msg" || t === "ack") return this.#reach(room, frame.id) && t === "msg";
-		if (t === "gap") return this.#reach(room, frame.before - 1);
-		if (t === "room") return this.#enter(frame);
-		if (t === "pong") return frame.re === this.barrier && this.#caughtUp();
-		if (t === "renamed" && frame.name === kept.name) kept.name = frame.to;
-		if (t === "welcome") this.#welcome(frame);
-		return true;
-	}
-
-	#welcome({ name, session, key = kept.key, limits }) {
-		this.welcomed = this.everIn = true;
-		this.deadline = this.takenAt = undefined;
-		this.connectedAt = Date.now();
-		this.limits = limits;
-		Object.assign(kept, { name, session, key });
-		keep(true);
-	}
-
-	#caughtUp() {
-		for (const [room, { entered, confirmed }] of this.rooms)
-			if (entered && !confirmed) {
-				this.rooms.delete(room);
-				this.take({ t: "_gone", room });
-			}
-		this.ready = true;
-		this.take({ t: "_caughtup" });
-	}
-
-	#refuse(error, item) {
-		const { t, room } = item?.frame ?? {};
-		if (t === "join" && !this.rooms.get(room)?.entered) this.rooms.delete(room);
-		if (item?.fail) item.fail(new Error(error.text));
-		else this.take(item?.isPost ? { ...error, t: "_failed" } : error, item);
-	}
-
-	#enter(state) {
-		const place = this.rooms.get(state.room);
-		if (!place) return false;
-		// A server that kept nothing numbers anew after a restart, and replays as to a new client.
-		state.anew = place.newest !== null && state.last < place.newest;
-		if (state.anew) place.newest = null;
-		state.seen = place.newest;
-		place.newest ??= state.last ? null : 0;
-		place.entered = place.confirmed = true;
-		return this.#keepRooms();
-	}
-
-	/** Returns whether an id was not seen yet, and notes that it is now. */
-	#reach(room, id) {
-		const place = this.rooms.get(room);
-		if (!place || id === undefined) return true;
-		if (id <= (place.newest ?? -1)) return false;
-		place.newest = id;
-		return this.#keepRooms();
-	}
-
-	#keepRooms() {
-		kept.rooms = {};
-		for (const [room, { entered, newest }] of this.rooms) if (entered) kept.rooms[room] = newest;
-		keep();
-		return true;
-	}
+/** Returns whether an id was not seen yet, and notes that it is now. */
+function reach(room, id) {
+	const place = rooms.get(room);
+	if (!place || id === undefined) return true;
+	if (id <= (place.newest ?? -1)) return false;
+	place.newest = id;
+	return true;
 }

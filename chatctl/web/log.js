@@ -1,5 +1,10 @@
-// What was said in a place, as far as this page has it, and the part of it that is on the screen: a window, so that
-// it stays quick however much there is.
+// What was said in a place, as far as this page has it, and the window of it that is on the screen: so it stays
+// quick however much there is.
+
+import { older } from "./chat.js";
+import { $, put } from "./dom.js";
+import { draw } from "./rows.js";
+import { plural } from "./text.js";
 
 const MOST = 240; // items in the window
 const STEP = 80;
@@ -14,151 +19,144 @@ export class Place {
 	topic = "";
 	last = 0; // newest id there is
 	readId = 0;
-	unread = 0;
 
-	constructor(key, fields) {
-		Object.assign(this, { key, more: Boolean(fields.room) }, fields);
+	constructor(fields) {
+		Object.assign(this, { more: Boolean(fields.room) }, fields);
 	}
 
 	get end() {
 		return this.base + this.items.length;
 	}
 
-	/** Adds an item at the end. */
 	append(item) {
 		this.last = Math.max(this.last, item.id ?? 0);
 		this.items.push(item);
 		return item;
 	}
 
-	/** Adds a page of the history in front. */
 	prepend(messages, more) {
 		this.base -= messages.length;
 		this.items = [...messages, ...this.items];
 		this.more = more && messages.length > 0;
 	}
-
-	get firstId() {
-		return this.items.find(({ id }) => id)?.id ?? this.last + 1;
-	}
 }
 
-export class Log {
-	stuck = true; // to the end
-	rows = new Map(); // item: {row, previous}
+const { log: box, messages: list } = $;
+const rect = (node) => node.getBoundingClientRect();
+export let place;
+let [rows, stuck, whole] = [new Map(), true]; // item: {row, previous}; whether it stays at the end, and is there
+let [from, to, seen] = [0, 0, 0]; // numbers of items
 
-	/** Args: box, which scrolls; list and waiting, in it; draw(item, previous); older(place) gets more; moved(). */
-	constructor(parts) {
-		Object.assign(this, parts);
-		this.box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-		new ResizeObserver(() => this.stuck && this.#toBottom()).observe(this.box);
-	}
-
-	show(place) {
-		this.place = place;
-		this.rows.clear();
-		this.toEnd();
-		this.changed();
-	}
-
-	toEnd() {
-		this.stuck = true;
-		this.#quietly(() => this.grown());
-	}
-
-	/** Items were added at the end, or to those that are pending. */
-	grown() {
-		const { place } = this;
-		if (this.stuck) {
-			this.seen = place.end;
-			this.#window(place.end - MOST, place.end);
-		} else this.#window(this.from, Math.min(place.end, this.from + MOST));
-		this.waiting.replaceChildren(...place.pending.map((item) => this.draw(item, item)));
-		this.#toBottom();
-		this.moved();
-	}
-
-	/** How many came below what is seen. */
-	get missed() {
-		return this.place.end - this.seen;
-	}
-
-	/** The history brought earlier items, or some look otherwise now. */
-	changed(place = this.place) {
-		if (place !== this.place) return;
-		this.#move(this.from, this.to);
-		if (this.list.offsetHeight < this.box.clientHeight && place.more) this.older(place);
-		else this.#scrolled();
-	}
-
-	redraw(item) {
-		if (this.rows.delete(item)) this.#move(this.from, this.to);
-	}
-
-	/** Brings an item into view; returns its row. */
-	reveal(item) {
-		const at = this.place.base + this.place.items.indexOf(item);
-		this.stuck = false;
-		this.#move(at - MOST / 2, at + MOST / 2);
-		const { row } = this.rows.get(item);
-		row.scrollIntoView({ block: "center" });
-		return row;
-	}
-
-	/** Has exactly the items of these numbers on the screen, as far as there are any. */
-	#window(from, to) {
-		const { place, list } = this;
-		this.from = Math.max(place.base, from);
-		this.to = Math.min(place.end, to);
-		this.whole = this.to === place.end;
-		const wanted = new Map();
-		let previous = place.items[this.from - place.base - 1];
-		for (const item of place.items.slice(this.from - place.base, this.to - place.base)) {
-			const known = this.rows.get(item);
-			wanted.set(item, known && known.previous === previous ? known : { row: this.draw(item, previous), previous });
-			if (!item.gone) previous = item;
-		}
-		for (const [item, { row }] of this.rows) if (wanted.get(item)?.row !== row) row.remove();
-		let next = list.firstChild;
-		for (const { row } of wanted.values())
-			if (row === next) next = next.nextSibling;
-			else list.insertBefore(row, next);
-		while (next) [next] = [next.nextSibling, next.remove()];
-		this.rows = wanted;
-	}
-
-	#scrolled() {
-		const { box, place, from, to } = this;
-		if (!place) return;
-		const below = box.scrollHeight - box.scrollTop - box.clientHeight;
-		this.stuck = below < 48 && this.whole;
-		if (this.stuck) this.seen = place.end;
-		if (box.scrollTop < NEAR && from > place.base) this.#move(from - STEP, Math.min(to, from - STEP + MOST));
-		else if (box.scrollTop < NEAR && place.more) this.older(place);
-		else if (below < NEAR && to < place.end) this.#move(Math.max(from, to + STEP - MOST), to + STEP);
-		this.moved();
-	}
-
-	#toBottom() {
-		if (this.stuck) this.box.scrollTop = this.box.scrollHeight;
-	}
-
-	/** Has these items there, and what is being read stays where it is. */
-	#move(from, to) {
-		const top = ({ row }) => row.getBoundingClientRect().top;
-		const edge = top({ row: this.box });
-		const [item, anchor] = [...this.rows].find(([, { row }]) => row.getBoundingClientRect().bottom > edge) ?? [];
-		const before = anchor && top(anchor);
-		this.#quietly(() => this.#window(from, to));
-		const after = this.rows.get(item);
-		if (after) this.box.scrollTop += top(after) - before;
-		this.#toBottom();
-	}
-
-	/** Changes rows without having them read out: nothing was said just now. */
-	#quietly(change) {
-		this.list.setAttribute("aria-live", "off");
-		change();
-		setTimeout(() => this.list.setAttribute("aria-live", "polite"), 100);
-	}
+export function show(next) {
+	place = next;
+	rows.clear();
+	toEnd();
+	changed();
 }
+
+export function toEnd() {
+	stuck = true;
+	quietly(grown);
+}
+
+/** Items were added at the end, or to those that are pending. */
+export function grown() {
+	if (!place) return;
+	if (stuck) seen = place.end;
+	const start = stuck ? place.end - MOST : from;
+	fit(start, start + MOST);
+	$.waiting.replaceChildren(...place.pending.map((item) => draw(item, item)));
+	toBottom();
+	moved();
+}
+
+/** The history brought earlier items, or some look otherwise now. */
+export function changed(which = place) {
+	if (which !== place) return;
+	move(from, to);
+	if (list.offsetHeight < box.clientHeight && place.more) older(place);
+	else scrolled();
+}
+
+export function redraw(item) {
+	if (rows.delete(item)) move(from, to);
+}
+
+export function redrawAll() {
+	rows.clear();
+	grown();
+}
+
+export function reveal(item) {
+	const at = place.base + place.items.indexOf(item);
+	stuck = false;
+	move(at - MOST / 2, at + MOST / 2);
+	const { row } = rows.get(item);
+	row.scrollIntoView({ block: "center" });
+	(row.querySelector(".msg") ?? row).classList.add("shown");
+}
+
+/** Has exactly the items of these numbers on the screen, as far as there are any. */
+function fit(start, end) {
+	from = Math.max(place.base, start);
+	to = Math.min(place.end, end);
+	whole = to === place.end;
+	const old = rows;
+	rows = new Map();
+	let previous = place.items[from - place.base - 1];
+	for (const item of place.items.slice(from - place.base, to - place.base)) {
+		const known = old.get(item);
+		const isSame = known && known.previous === previous;
+		rows.set(item, isSame ? known : { row: draw(item, previous), previous });
+		if (!item.gone) previous = item;
+	}
+	const wanted = new Set([...rows.values()].map(({ row }) => row));
+	for (const row of [...list.children]) if (!wanted.has(row)) row.remove();
+	let next = list.firstChild;
+	for (const row of wanted)
+		if (row === next) next = next.nextSibling;
+		else list.insertBefore(row, next);
+}
+
+function scrolled() {
+	if (!place) return;
+	const { scrollTop, scrollHeight, clientHeight } = box;
+	const below = scrollHeight - scrollTop - clientHeight;
+	stuck = below < 48 && whole;
+	if (stuck) seen = place.end;
+	if (scrollTop < NEAR && from > place.base) move(from - STEP, Math.min(to, from - STEP + MOST));
+	else if (scrollTop < NEAR && place.more) older(place);
+	else if (below < NEAR && to < place.end) move(Math.max(from, to + STEP - MOST), to + STEP);
+	moved();
+}
+
+function moved() {
+	const missed = place.end - seen;
+	$.newest.hidden = stuck;
+	put({ newest: missed > 0 ? `${plural(missed, "new message")} ↓` : "Newest ↓" });
+}
+
+function toBottom() {
+	if (stuck) box.scrollTop = box.scrollHeight;
+}
+
+/** Has these items there, and what is being read stays where it is. */
+function move(start, end) {
+	const edge = rect(box).top;
+	const [item, old] = [...rows].find(([, { row }]) => rect(row).bottom > edge) ?? [];
+	const before = old && rect(old.row).top;
+	quietly(() => fit(start, end));
+	const kept = rows.get(item);
+	if (kept) box.scrollTop += rect(kept.row).top - before;
+	toBottom();
+}
+
+/** Changes rows without having them read out: nothing was said just now. */
+function quietly(change) {
+	list.ariaLive = "off";
+	change();
+	setTimeout(() => (list.ariaLive = "polite"), 100);
+}
+
+box.addEventListener("scroll", scrolled, { passive: true });
+new ResizeObserver(toBottom).observe(box);

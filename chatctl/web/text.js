@@ -1,17 +1,15 @@
 // What may be shown of what others wrote, as chatctl/text.py and names.py have it; times.
 
-const UNSHOWN =
-	/[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff\u{e0000}-\u{e007f}]/gu;
+const UNSHOWN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff\u{e0000}-\u{e007f}]/gu;
 
 /** Returns text with all that could change how it is read as escapes. */
-export const visible = (text) => text.replace(UNSHOWN, escaped);
+export const visible = (text) =>
+	text.replace(UNSHOWN, (one) => {
+		const code = one.codePointAt(0).toString(16);
+		const [mark, width] = code.length < 3 ? ["x", 2] : code.length < 5 ? ["u", 4] : ["U", 8];
+		return `\\${mark}${code.padStart(width, "0")}`;
+	});
 export const oneLine = (text) => visible(text).replace(/\n/g, "\\n").replace(/\t/g, "\\t");
-
-function escaped(character) {
-	const code = character.codePointAt(0);
-	const [mark, width] = code < 0x100 ? ["x", 2] : code < 0x10000 ? ["u", 4] : ["U", 8];
-	return `\\${mark}${code.toString(16).padStart(width, "0")}`;
-}
 
 /** Returns what two spellings of a name have in common. */
 export const fold = (name) => [...name.normalize("NFKC")].map(foldLetter).join("").normalize("NFKC");
@@ -23,17 +21,17 @@ function foldLetter(letter) {
 	return [...letter.toLowerCase().toUpperCase()].map((one) => one.toLowerCase()).join("");
 }
 
-function crc32(bytes) {
-	let sum = ~0;
-	for (const byte of bytes) {
-		sum ^= byte;
-		for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0);
-	}
-	return ~sum >>> 0;
-}
+export const bytes = (text) => new TextEncoder().encode(text);
 
-/** Returns the class of a name's colour: that which it has in a terminal. */
-export const colour = (name) => `n${crc32(new TextEncoder().encode(fold(name))) % 16}`;
+/** Returns the class of a name's colour, which is that in a terminal: it comes from a CRC-32. */
+export function colour(name) {
+	let sum = ~0;
+	for (const byte of bytes(fold(name))) {
+		sum ^= byte;
+		for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 && 0xedb88320);
+	}
+	return `n${~sum & 15}`;
+}
 
 export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
@@ -45,8 +43,7 @@ export const clock = format({ hour: "2-digit", minute: "2-digit" });
 export const moment = format({ dateStyle: "full", timeStyle: "medium" });
 const date = format({ dateStyle: "full" });
 
-/** Returns a local day: "Today", "Yesterday", or its date. */
 export function day(at) {
-	const [shown, now] = [date(at), Date.now()];
-	return shown === date(now) ? "Today" : shown === date(now - 864e5) ? "Yesterday" : shown;
+	const now = Date.now();
+	return { [date(now - 864e5)]: "Yesterday", [date(now)]: "Today" }[date(at)] ?? date(at);
 }

@@ -1,0 +1,36 @@
+"""What the page of the browser says of frames, as its ``/words.json`` has it.
+
+By their type, and what they are about. ``{key}`` is what a frame has there; ``[a|b]`` is b where a key in a
+is lacking, and nothing where there is no b.
+"""
+
+from __future__ import annotations
+
+_FOR = "[ until {until}][: {reason}]"
+_LISTED = "[ until {until}| for good] by {name}[: {reason}]"
+WORDS = {
+    "account": "You are {name}, {role}",
+    "away": "{name} is away: {text}",
+    "away me": "[You are away: {text}|You are back.]",
+    "bans ban": "{whom} is banned" + _LISTED,
+    "bans mute": "{whom} is muted" + _LISTED,
+    "gap": "What was said between #{after} and #{before} is no longer kept.",
+    "invited": "Until {until}, for {uses} to enter #{room}:\n{link}\n{page}",
+    "mode": "[{name} made this room|This room is] [{mode}|open to all]",
+    "moderated kick": "{name} kicked {whom}" + _FOR,
+    "moderated ban": "{name} banned {whom}" + _FOR,
+    "moderated unban": "{name} lifted the ban of {whom}",
+    "moderated mute": "{name} muted {whom}" + _FOR,
+    "moderated unmute": "{name} lets {whom} speak again",
+    "moderated op": "{name} made {whom} a moderator",
+    "moderated deop": "{name} made {whom} a member again",
+    "moderated allow": "{name} allowed {whom} into #{room}",
+    "moderated disallow": "{name} does not allow {whom} any more into #{room}",
+    "redacted": "{name} removed a message[: {reason}]",
+    "renamed": "{name} is now {to}",
+    "topic": "{name} [set the topic: {text}|cleared the topic]",
+    "user": (
+        "{name} is in [{rooms}|no room]; here since {at}; silent for {idle} seconds"
+        "[; role: {role}][; away: {away}][; with {agent}][; from {address}]"
+    ),
+}
