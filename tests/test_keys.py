@@ -277,7 +277,7 @@ def test_an_invitation_that_is_given_again_and_again_is_used_once(keys: Keys, cl
     key = invited(keys)
     assert keys.recall(key, "bob").kind == "invitation"
     first = keys.redeem(key, "bob")
-    assert (first.kind, first.author, first.room, first.role) == ("personal", "bob", "ops", "guest")
+    assert (first.kind, first.author, first.room, first.role) == ("redeemed", "bob", "ops", "guest")
     clock.now += 1e6
     assert keys.redeem(key, "bob") == keys.recall(key, "bob") == first
     with pytest.raises(Refused, match="over"):
@@ -286,6 +286,14 @@ def test_an_invitation_that_is_given_again_and_again_is_used_once(keys: Keys, cl
     assert keys.revoke(1)
     with pytest.raises(Refused, match="lets nobody in"):
         keys.recall(key, "bob")
+
+
+def test_an_invitation_that_was_spent_is_not_redeemed_by_the_same_name(keys: Keys) -> None:
+    key = invited(keys)
+    keys.spend(key, "bob")
+    for ask in (keys.recall, keys.redeem):
+        with pytest.raises(Refused, match="used already"):
+            ask(key, "bob")
 
 
 def test_only_as_many_as_it_says_redeem_one(keys: Keys) -> None:

@@ -25,7 +25,7 @@ MIGRATIONS = (
     CREATE TABLE keys (
         id INTEGER PRIMARY KEY AUTOINCREMENT, -- one that was revoked must not come again
         hash BLOB NOT NULL UNIQUE, -- SHA-256
-        kind TEXT NOT NULL, -- server, invitation, personal
+        kind TEXT NOT NULL, -- server, invitation, personal, redeemed
         parent INTEGER, -- of a personal key: the invitation it stands for
         author TEXT, -- of a personal key: whose it is, folded
         room TEXT,

@@ -40,7 +40,7 @@ class Key(Struct, frozen=True):
 
     id: int
     hash: bytes
-    kind: Literal["server", "invitation", "personal"]
+    kind: Literal["server", "invitation", "personal", "redeemed"]
     parent: int | None
     author: str | None
     room: str | None
@@ -190,7 +190,9 @@ class Keys:
             found = self._find(connection, key, author)
             return self._spend(connection, found, author) if found.kind == "invitation" else None
 
-    def _spend(self, connection: sqlite3.Connection, invitation: Key, author: str) -> str:
+    def _spend(
+        self, connection: sqlite3.Connection, invitation: Key, author: str, kind: str = "personal"
+    ) -> str:
         """Uses an invitation; returns the personal key of `author` that it becomes."""
         if invitation.uses is not None:
             connection.execute("UPDATE keys SET uses = uses - 1 WHERE id = ?", (invitation.id,))
@@ -199,9 +201,9 @@ class Keys:
         connection.execute("DELETE FROM keys WHERE parent = ? AND author = ?", (invitation.id, author))
         connection.execute(
             "INSERT INTO keys (hash, kind, parent, author, room, role, at, by)"
-            " VALUES (?, 'personal', ?, ?, ?, ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(_hash(personal), invitation.id, author, invitation.room, invitation.role),
+                *(_hash(personal), kind, invitation.id, author, invitation.room, invitation.role),
                 *(self._now(), invitation.by),
             ),
         )
@@ -217,14 +219,16 @@ class Keys:
             return _redeemed(connection, key, author) or self._find(connection, key, author)
 
     def redeem(self, key: str, author: str) -> Key:
-        """Uses an invitation, unless `author` did so before; returns the personal key that it stands for.
+        """Uses an invitation, unless `author` redeemed it before; returns the personal key that it stands for.
+
+        Who came by `spend` has a personal key of their own: then the invitation is worth nothing any more.
 
         Raises:
             Refused: ``auth-failed``, saying why; ``storage``.
         """
         with self._database.writing() as connection:
             if not (personal := _redeemed(connection, key, author)):
-                new = self._spend(connection, self._find(connection, key, author), author)
+                new = self._spend(connection, self._find(connection, key, author), author, "redeemed")
                 personal = self._find(connection, new, author)
         return personal
 
@@ -260,9 +264,9 @@ def new_key() -> str:
 
 
 def _redeemed(connection: sqlite3.Connection, key: str, author: str) -> Key | None:
-    """Returns the personal key that `author` has of an invitation."""
+    """Returns the personal key that `author` redeemed an invitation for."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM keys WHERE author = ? AND parent ="  # noqa: S608 - constant
+        f"SELECT {_COLUMNS} FROM keys WHERE author = ? AND kind = 'redeemed' AND parent ="  # noqa: S608
         " (SELECT id FROM keys WHERE hash = ? AND kind = 'invitation')",
         (author, _hash(key)),
     ).fetchone()
