@@ -164,7 +164,7 @@ class Entrance:
         return Proof(account.author, account.stamp)
 
     def _redeem(self, key: str, name: str) -> Key:
-        """Returns the key by which somebody asks; an invitation is used up the first time that it is given."""
+        """Returns the key by which somebody asks; an invitation is used up the first time it is given."""
         keys, author = self._book.keys, fold(name)
         found = keys.recall(key, author)
         if found.kind != "invitation":
