@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatctl.framing import encode_all
@@ -11,6 +11,7 @@ from chatctl.messages import HANDSHAKE_SECONDS, Bye, Error
 from chatctl.server.web.http import KEEP_ALIVE_SECONDS, MAX_HEAD, MAX_TARGET, HttpConnection, chunk
 from chatctl.server.web.request import MAX_BODY, Problem, Request, Response, Streaming, json_response
 
+unhurried = settings(deadline=None)
 HOST = b"Host: h\r\n"
 GET = b"GET /a?b=c HTTP/1.1\r\n" + HOST
 POST = b"POST /a HTTP/1.1\r\n" + HOST
@@ -61,6 +62,7 @@ def test_bodies(data: bytes) -> None:
     assert [request.body for request in received(data)] == [b"hello"]
 
 
+@unhurried
 @given(st.lists(st.integers(1, 30)))
 def test_pieces_of_any_size_mean_the_same(sizes: list[int]) -> None:
     data = GET + b"\r\n" + POST + b"Content-Length: 2\r\n\r\nhi" + GET + b"Connection: close\r\n\r\n"
@@ -273,6 +275,7 @@ def test_between_two_requests_nothing_is_said_in_the_end() -> None:
     assert connection.farewell(ENDING).startswith(b"HTTP/1.1 503 ")
 
 
+@unhurried
 @given(st.binary(max_size=300), st.sampled_from([b"", b"GET ", GET, GET + b"\r\n", POST, b"\r\n"]))
 def test_noise_is_requests_and_problems(noise: bytes, before: bytes) -> None:
     connection = HttpConnection()

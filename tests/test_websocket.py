@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
 from websockets.frames import Close, Frame, Opcode
@@ -21,6 +21,7 @@ from chatctl.messages import MAX_SERVER_FRAME, Bye, Error, Leave, Msg, Ping, Pon
 from chatctl.server.dialects.dialect import Client
 from chatctl.server.dialects.websocket import MAX_MESSAGE, WebSocket, encode
 
+unhurried = settings(deadline=None)
 BYE = Bye(code="shutting-down", text="the server is shutting down")
 SAY = b'{"t":"say","text":"hi"}'
 
@@ -69,6 +70,7 @@ def test_a_message_is_a_frame() -> None:
     assert admitted().feed(text(SAY) + text(b'{"t":"ping","n":5}')) == [Say("hi"), Ping(5)]
 
 
+@unhurried
 @given(st.integers(1, 40), st.lists(st.integers(0, len(SAY)), max_size=4))
 def test_in_pieces_and_in_parts(step: int, cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(SAY)]
@@ -209,6 +211,7 @@ def test_no_frames_are_nothing() -> None:
     assert encode([]) == b""
 
 
+@unhurried
 @given(st.binary(max_size=200), st.sampled_from([b"", text(SAY), frame(Opcode.TEXT, b"{", fin=False)]))
 def test_noise(noise: bytes, before: bytes) -> None:
     dialect = admitted()

@@ -219,7 +219,7 @@ class Keys:
             return _redeemed(connection, key, author) or self._find(connection, key, author)
 
     def redeem(self, key: str, author: str) -> Key:
-        """Uses an invitation, unless `author` redeemed it before; returns the personal key that it stands for.
+        """Uses an invitation, unless `author` redeemed it before; returns the key that it stands for.
 
         Who came by `spend` has a personal key of their own: then the invitation is worth nothing any more.
 

@@ -439,7 +439,7 @@ def _prepare_web() -> None:
 def _own_names(config: Config) -> set[str]:
     """Returns what the server is called, besides the addresses at which connections arrive."""
     name = socket.gethostname()
-    return {config.host, name, name.partition(".")[0] + ".local"}
+    return {config.host, name, name.partition(".")[0] + ".local"} - {"", "0.0.0.0", "::"}  # noqa: S104
 
 
 def _refuse(sock: socket.socket, refusal: Refused) -> None:

@@ -145,7 +145,8 @@ class HttpConnection:
         """Returns the bytes of an answer to the request that came last, or to one that is not complete."""
         # A body that nobody asked for stays unread, and what follows it cannot be told from it.
         unread = self._h11.their_state not in (h11.DONE, h11.MUST_CLOSE)
-        headers = response.headers | ({"Connection": "close"} if response.close or unread else {})
+        options = ["close"] * (response.close or unread) + ["Upgrade"] * ("Upgrade" in response.headers)
+        headers = response.headers | ({"Connection": ", ".join(options)} if options else {})
         if response.status != HTTPStatus.NOT_MODIFIED:
             headers |= {"Content-Length": str(len(response.body))}
         parts = [self._head(response.status, headers)]

@@ -54,6 +54,8 @@ class Visit:
                     self._stream(answer)
                 else:
                     self._session.send(self._http.answer(answer))
+                    # Who asks on without reading is answered no faster than that.
+                    self._session.caught_up()
                     self._session.wait_for_request()
                 if self._http.over or self._session.ends:
                     return None
