@@ -8,6 +8,8 @@ from itertools import count
 
 import pytest
 
+from tests.forked import close_forge
+
 pytest.register_assert_rewrite("tests.helpers", "tests.witness", "tests.window")
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so all that they start.
@@ -25,6 +27,7 @@ def _own_data_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
         yield
+        close_forge()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.forked import start
+
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,27 +80,32 @@ class RunningServer:
         args: of the command, after ``--port 0``.
         env: environment variables to set.
         preexec: called in the new process before it becomes chatctl.
+        fork: whether the process may be a forked one, which is there at once.
     """
 
     def __init__(
-        self, *args: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
+        self,
+        *args: str,
+        env: dict[str, str] | None = None,
+        preexec: Callable[[], None] | None = None,
+        fork: bool = True,
     ) -> None:
         self.always: dict[str, Any] = {}  # keys of each client's hello
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by running_server
         self._data = tempfile.TemporaryDirectory(prefix="chatctl-")
         kept = {"--data", "--ephemeral"}.intersection(args)
         where = () if kept else ("--data", self._data.name)
-        self.proc = subprocess.Popen(
-            [sys.executable, "-m", "chatctl", "serve", "--port", "0", *where, *args],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env=environment(**(env or {})),
-            preexec_fn=preexec,  # noqa: PLW1509 - limits are set before exec
-        )
-        assert self.proc.stdout is not None
-        line = self.proc.stdout.readline()
+        reading, writing = os.pipe()
+        self.stdout = os.fdopen(reading)
+        with open(os.devnull) as nothing, os.fdopen(writing) as output:  # noqa: PTH123
+            self.proc = start(
+                ["serve", "--port", "0", *where, *args],
+                environment(**(env or {})),
+                [nothing.fileno(), output.fileno(), self._log.fileno()],
+                preexec=preexec,
+                fork=fork,
+            )
+        line = self.stdout.readline()
         if not line.startswith("listening on "):
             self.kill()
             log = self.log
@@ -168,16 +175,18 @@ class RunningServer:
         self._clean_up()
 
     def _clean_up(self) -> None:
-        if self.proc.stdout and not self.proc.stdout.closed:
-            self.proc.stdout.close()
+        self.stdout.close()
 
 
 @contextmanager
 def running_server(
-    *args: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
+    *args: str,
+    env: dict[str, str] | None = None,
+    preexec: Callable[[], None] | None = None,
+    fork: bool = True,
 ) -> Iterator[RunningServer]:
     """Runs a server; shows its log if the test fails, and fails if the server made a mistake."""
-    server = RunningServer(*args, env=env, preexec=preexec)
+    server = RunningServer(*args, env=env, preexec=preexec, fork=fork)
     try:
         yield server
     except BaseException:

@@ -18,6 +18,7 @@ import pytest
 from chatctl.history.database import FILE
 from chatctl.history.log import Post
 from chatctl.history.sqlite import SqliteLog
+from tests import forked
 from tests.helpers import SECONDS, RunningServer, environment, running_server, wait_for
 
 
@@ -27,15 +28,7 @@ def command(*args: str | Path) -> list[str]:
 
 def chatctl(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
-    return subprocess.run(
-        command(*args),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=environment(**env),
-        stdin=subprocess.DEVNULL,
-        timeout=SECONDS * 2,
-    )
+    return forked.run([*map(str, args)], environment(**env), timeout=SECONDS * 2)
 
 
 def fill(directory: Path, count: int = 3) -> None:

@@ -12,19 +12,13 @@ import pytest
 
 import chatctl
 from chatctl.address import split_address
+from tests import forked
 from tests.helpers import SECONDS, environment, running_server, wait_for
 
 
 def chatctl_command(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "chatctl", *args],
-        capture_output=True,
-        text=True,
-        env=environment(**env),
-        stdin=subprocess.DEVNULL,
-        timeout=SECONDS,
-    )
+    return forked.run(args, environment(**env), timeout=SECONDS)
 
 
 def has_ipv6() -> bool:
@@ -37,8 +31,28 @@ def has_ipv6() -> bool:
 
 
 def test_version() -> None:
-    done = chatctl_command("--version")
+    command = [sys.executable, "-m", "chatctl", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=SECONDS)
     assert (done.stdout, done.stderr, done.returncode) == (f"chatctl {chatctl.__version__}\n", "", 0)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["serve", "--port", "0", "--host", "256.1.1.1"], 1, "no such host"),
+        (["history", "--port", "1", "--name", "ann"], 3, "nothing listens"),
+        (["join", "--port", "1", "--name", "ann"], 1, "nothing listens"),
+        (["config", "set", "theme", "dim"], 1, "theme"),
+        (["export", "--data", "/nonexistent"], 1, "/nonexistent"),
+        (["dance"], 2, "dance"),
+    ],
+)
+def test_commands_that_are_started_and_not_forked(args: list[str], code: int, words: str) -> None:
+    command = [sys.executable, "-m", "chatctl", *args]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=SECONDS)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(("args", "words"), [(["--help"], ["serve", "join"]), (["serve", "-h"], ["--port"])])
@@ -113,7 +127,7 @@ def test_serving_on_a_bad_address(host: str, words: str) -> None:
 def test_options_come_from_the_environment_too() -> None:
     with (
         running_server(
-            env={"CHATCTL_MOTD": "from afar", "CHATCTL_RATE": "0", "CHATCTL_BURST": "7"}
+            env={"CHATCTL_MOTD": "from afar", "CHATCTL_RATE": "0", "CHATCTL_BURST": "7"}, fork=False
         ) as server,
         server.raw() as client,
     ):

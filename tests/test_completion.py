@@ -16,6 +16,7 @@ import pytest
 
 from chatctl.cli.commands import Commands
 from chatctl.client.settings.known import SETTINGS
+from tests import forked
 from tests.helpers import SECONDS, RunningServer, environment, running_server, wait_for
 
 CHATCTL = [sys.executable, "-m", "chatctl"]
@@ -44,7 +45,7 @@ def completed(path: Path, line: str, **env: str) -> list[str]:
         _CHATCTL_COMPLETE="complete_bash",
         **env,
     )
-    done = subprocess.run(CHATCTL, env=given, capture_output=True, text=True, timeout=SECONDS)
+    done = forked.run([], given, timeout=SECONDS)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.helpers import SECONDS, environment
 
 CHATCTL = [sys.executable, "-m", "chatctl"]
@@ -26,14 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 def run(path: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
     given = environment(CHATCTL_CONFIG=str(path), HOME="/nonexistent", **env)
-    return subprocess.run(
-        [*CHATCTL, *args],
-        env=given,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+    return forked.run(args, given, timeout=SECONDS)
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> None:

@@ -329,7 +329,7 @@ def test_waiting_for_a_turn_has_an_end(busy: tuple[Server, Hashing], monkeypatch
 def test_no_secret_is_logged_shown_or_readable(tmp_path: Path) -> None:
     secrets = [KEY, PASSWORD, "a wrong password", "a-wrong-key", "another password"]
     arguments = ("--data", str(tmp_path), "--log-level", "debug")
-    with running_server(*arguments, env={"CHATCTL_KEY": KEY}) as server:
+    with running_server(*arguments, env={"CHATCTL_KEY": KEY}, fork=False) as server:
         with server.raw() as ann:
             secrets.append(ann.hello("ann", key=KEY)["session"])
             ann.send("register", password=PASSWORD)

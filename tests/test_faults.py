@@ -220,7 +220,8 @@ def test_a_reset_in_the_middle_of_a_frame_ends_that_client_only() -> None:
         assert reader.settle() == []
 
 
-def test_ten_thousand_come_and_go_and_leave_nothing_behind() -> None:
+@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
+def test_thousands_come_and_go_and_leave_nothing_behind(count: int) -> None:
     def come_and_go(number: int) -> None:
         match number % 4:
             case 0:
@@ -243,9 +244,9 @@ def test_ten_thousand_come_and_go_and_leave_nothing_behind() -> None:
         list(pool.map(come_and_go, range(1_000)))
         wait_for(at_rest, "an end to all connections")
         before = server.memory()
-        list(pool.map(come_and_go, range(10_000)))
+        list(pool.map(come_and_go, range(count)))
         wait_for(at_rest, "an end to all connections")
-        assert server.memory() - before < 8 * MEGABYTE
+        assert server.memory() - before < 2 * MEGABYTE + count * 600
 
 
 # Nothing left to serve with
@@ -309,9 +310,9 @@ def race(first: RawClient, second: RawClient, t: str, **keys: Any) -> list[Frame
     return [frame for frame in frames if frame]
 
 
-def test_one_of_two_gets_the_name_a_thousand_times() -> None:
+def test_one_of_two_gets_the_name_each_time() -> None:
     def compete(name: str) -> None:
-        for _ in range(250):
+        for _ in range(100):
             with server.raw() as first, server.raw() as second:
                 frames = race(first, second, "hello", v=1, name=name, rooms={})
                 assert sorted(frame["t"] for frame in frames) == ["error", "welcome"]

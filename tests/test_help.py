@@ -13,6 +13,7 @@ import pytest
 from typer.core import TyperCommand, TyperGroup
 
 from chatctl.cli.commands import PANELS, Commands
+from tests import forked
 from tests.helpers import SECONDS, environment
 
 NAMES = [name for commands in PANELS.values() for name in commands]
@@ -46,8 +47,7 @@ def examples(command: TyperCommand | TyperGroup) -> list[str]:
 
 def shown(*args: str, **env: str) -> str:
     """Returns what is printed into a pipe."""
-    command = [sys.executable, "-m", "chatctl", *args, "--help"]
-    done = subprocess.run(command, env=environment(**env), capture_output=True, text=True, timeout=SECONDS)
+    done = forked.run([*args, "--help"], environment(**env), timeout=SECONDS)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

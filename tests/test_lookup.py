@@ -16,6 +16,7 @@ import pytest
 
 from chatctl.history.log import Post
 from chatctl.history.sqlite import SqliteLog
+from tests import forked
 from tests.helpers import SECONDS, RunningServer, environment, running_server
 from tests.shell import running
 
@@ -35,8 +36,7 @@ def server() -> Iterator[RunningServer]:
 
 def run(server: RunningServer, *args: str) -> subprocess.CompletedProcess[str]:
     env = environment(CHATCTL_PORT=str(server.port), CHATCTL_NAME="eve", TZ="UTC")
-    command = [sys.executable, "-m", "chatctl", *args]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=SECONDS)
+    return forked.run(args, env, timeout=SECONDS)
 
 
 def test_the_last_messages(server: RunningServer) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import base64
 import datetime
-import fcntl
 import hashlib
 import json
 import os
 import pty
 import shlex
 import subprocess
-import sys
-import termios
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ from chatctl.access.opened import AccessBook
 from chatctl.errors import Refused
 from chatctl.invite import Invitation, parse_link
 from chatctl.reached import addresses
+from tests import forked
 from tests.helpers import SECONDS, RunningServer, environment, running_server, wait_for
 
 PIN = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
@@ -37,14 +35,8 @@ DAY_MS = 86_400_000
 
 def chatctl(data: Path, *args: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
     """Runs a command on a data directory to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "chatctl", *args],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env=environment(CHATCTL_DATA=str(data), TZ="UTC", **env),
-        timeout=SECONDS * 2,
-    )
+    given = environment(CHATCTL_DATA=str(data), TZ="UTC", **env)
+    return forked.run(args, given, stdin=stdin, timeout=SECONDS * 2)
 
 
 def done(data: Path, *args: str, stdin: str = "", **env: str) -> str:
@@ -269,15 +261,8 @@ class Terminal:
     def __init__(self, data: Path, *args: str) -> None:
         self.sent = ""
         self._master, slave = pty.openpty()
-        self.proc = subprocess.Popen(
-            [sys.executable, "-m", "chatctl", *args],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=environment(CHATCTL_DATA=str(data), TERM="xterm"),
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0),  # noqa: PLW1509
-        )
+        env = environment(CHATCTL_DATA=str(data), TERM="xterm")
+        self.proc = forked.start(args, env, [slave] * 3, terminal=True)
         os.close(slave)
         os.set_blocking(self._master, False)
 

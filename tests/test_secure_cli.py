@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.helpers import SECONDS, environment, wait_for
 from tests.tls_server import (
     Act,
@@ -41,14 +42,7 @@ class Home:
         self.said: list[str] = []  # all that commands said
 
     def run(self, *args: str, input: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "chatctl", *args],
-            env=environment(**self.env, **env),
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
+        done = forked.run(args, environment(**self.env, **env), stdin=input, timeout=SECONDS)
         self.said += [done.stdout, done.stderr]
         assert "Traceback" not in done.stderr
         return done

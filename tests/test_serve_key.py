@@ -13,14 +13,14 @@ import pytest
 from chatctl.access.opened import AccessBook
 from chatctl.errors import Refused
 from chatctl.invite import Invitation, parse_link
-from tests.helpers import RunningServer, environment, running_server
+from tests import forked
+from tests.helpers import SECONDS, RunningServer, environment, running_server
 
 
 def printed(server: RunningServer) -> list[str]:
     """Returns what a server has printed behind the address it listens on, once it has stopped."""
     server.proc.terminate()
-    assert server.proc.stdout is not None
-    return server.proc.stdout.read().splitlines()
+    return server.stdout.read().splitlines()
 
 
 def invitations(lines: list[str]) -> list[Invitation]:
@@ -116,13 +116,7 @@ def test_a_key_is_given(tmp_path: Path, how: str) -> None:
     ],
 )
 def test_keys_that_cannot_be(arguments: list[str], words: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "chatctl", "serve", "--port", "0", "--ephemeral", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env=environment(),
-    )
+    done = forked.run(["serve", "--port", "0", "--ephemeral", *arguments], environment(), timeout=SECONDS)
     assert done.returncode in (1, 2)
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -130,11 +124,6 @@ def test_keys_that_cannot_be(arguments: list[str], words: str) -> None:
 
 
 def test_help_shows_no_key() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "chatctl", "serve", "--help"],
-        capture_output=True,
-        text=True,
-        env=environment(CHATCTL_KEY="a-secret-key"),
-    )
+    done = forked.run(["serve", "--help"], environment(CHATCTL_KEY="a-secret-key"), timeout=SECONDS)
     assert "--key" in done.stdout
     assert "a-secret-key" not in done.stdout

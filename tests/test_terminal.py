@@ -14,6 +14,7 @@ import pytest
 
 from chatctl.errors import Refused
 from chatctl.text import check_text
+from tests import forked
 from tests.helpers import SECONDS, RunningServer, environment, running_server, wait_for
 from tests.window import STAMP, Window, address, command
 
@@ -343,9 +344,7 @@ def run(
     server: RunningServer | str, name: str, text: bytes, *args: str
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs ``chatctl join`` with `text` at its standard input."""
-    return subprocess.run(
-        command(server, name, *args), input=text, capture_output=True, env=environment(), timeout=SECONDS
-    )
+    return forked.run_on_bytes(command(server, name, *args)[3:], environment(), stdin=text, timeout=SECONDS)
 
 
 def outcome(done: subprocess.CompletedProcess[bytes]) -> tuple[int, list[str], list[str]]:

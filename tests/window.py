@@ -8,7 +8,6 @@ import pty
 import re
 import select
 import struct
-import subprocess
 import sys
 import termios
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Self
 
 import pyte
 
+from tests.forked import start
 from tests.helpers import RunningServer, environment, wait_for
 
 STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?= )")  # in front of plain lines
@@ -59,14 +59,11 @@ class Window:
         self.sent = b""  # all that the terminal was ever sent
         self._master, self._slave = pty.openpty()
         self.resize(columns)
-        self.proc = subprocess.Popen(
-            command(server, name, *args),
-            stdin=self._slave if stdin is None else stdin,
-            stdout=self._slave if stdout is None else stdout,
-            stderr=self._slave,
-            env=environment(**({"TERM": "xterm-256color"} | (env or {}))),
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+        self.proc = start(
+            command(server, name, *args)[3:],
+            environment(**({"TERM": "xterm-256color"} | (env or {}))),
+            [self._slave if stdin is None else stdin, self._slave if stdout is None else stdout, self._slave],
+            terminal=True,
         )
 
     def __enter__(self) -> Self:
@@ -85,9 +82,6 @@ class Window:
         self.proc.wait()
         self.hang_up()
         os.close(self._slave)
-        for stream in (self.proc.stdin, self.proc.stdout):
-            if stream:
-                stream.close()
 
     def hang_up(self) -> None:
         """Takes the terminal away."""
