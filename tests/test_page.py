@@ -905,7 +905,7 @@ def test_an_account_is_made_and_used(visitor: Callable[..., Visitor], server: Ru
     password.wait_for()
     assert password.get_attribute("autocomplete") == "new-password"
     ann.page.keyboard.press("Escape")
-    ann.box.wait_for()
+    ann.focused("say")
     ann.say("/register my-secret")
     password.fill("correct horse")
     ann.page.keyboard.press("Enter")

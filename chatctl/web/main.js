@@ -61,6 +61,12 @@ export function ask(frame, send) {
 	$.password.focus();
 }
 
+/** Goes back to the chat, which needs no password any more. */
+function stop() {
+	door(false);
+	$.say.focus();
+}
+
 function door(open) {
 	if (!open) asked = null;
 	$.door.hidden = !open;
@@ -127,8 +133,6 @@ const hit = (message) =>
 		nameOf(message.name), el("small", `${labelOf({ room: message.room })} · ${day(message.at)} ${clock(message.at)}`),
 		el("span.text", { dir: "auto" }, visible(message.text).slice(0, 300))));
 
-// What stands around the messages
-
 function drawAll() {
 	const [place, rooms, all] = [chat.focus, chat.rooms(), chat.all()];
 	const tabs = all.map(tab);
@@ -186,9 +190,7 @@ function back() {
 }
 
 const toggle = (what) => () => panel($[`${what}-part`].hidden && what);
-
 const newest = () => $.say.focus(log.toEnd());
-
 const showNotify = () => put({ notify: `Notifications: ${chosen.notify ? "on" : "off"}` });
 
 async function allow() {
@@ -206,7 +208,7 @@ function key(event) {
 	const { key, altKey, ctrlKey, metaKey, code, target } = event;
 	const all = chat.all();
 	const step = { ArrowUp: -1, ArrowDown: 1, PageUp: -1, PageDown: 1 }[key];
-	if ($.app.hidden) return asked && key === "Escape" && door(false);
+	if ($.app.hidden) return asked && key === "Escape" && stop();
 	if (altKey && /^Digit[1-9]$/.test(code)) pick(all[code[5] - 1]);
 	else if (altKey && step) pick(all.at((all.indexOf(chat.focus) + step) % all.length));
 	else if ((ctrlKey || metaKey) && key === "k") panel("search");
@@ -231,7 +233,7 @@ function come() {
 	if (asked) {
 		const { frame, send } = asked;
 		if (password) send({ ...frame, password });
-		return door(false);
+		return stop();
 	}
 	kept.name = $.name.value.trim();
 	kept.key = $.key.value.trim() || kept.key || chosen.keys?.[kept.name];
@@ -252,7 +254,7 @@ const clicks = {
 	notify: allow,
 	theme: () => theme(1),
 	leave: () => chat.link.leave(),
-	back: () => door(false),
+	back: stop,
 	"line-do": () => (chat.link.timer ? chat.link.hurry() : location.reload()),
 };
 const forms = {
