@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -44,29 +45,35 @@ class Forge:
 
     def __init__(self, env: dict[str, str]) -> None:
         self.counts = read_at_start(env)
-        self._control, theirs = socket.socketpair()
-        with theirs:
+        self._directory = tempfile.TemporaryDirectory(prefix="chatctl-forge-")
+        self.path = f"{self._directory.name}/socket"
+        self._lives, theirs = socket.socketpair()
+        with theirs, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.path)
+            listener.listen(100)
+            descriptors = [theirs.fileno(), listener.fileno()]
             self._proc = subprocess.Popen(
-                [sys.executable, "-m", "tests.forked", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.forked", *map(str, descriptors)],
                 cwd=ROOT,
                 env=env | {"PYTHONPATH": str(ROOT)},
-                pass_fds=[theirs.fileno()],
+                pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
 
     def fork(self, request: dict[str, Any], streams: Sequence[int]) -> socket.socket:
         """Returns what tells the number of the new process, and then how it ended."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._control, [b"f"], [theirs.fileno(), *streams])
-        ours.sendall(json.dumps(request).encode() + b"\n")
-        return ours
+        told = socket.socket(socket.AF_UNIX)
+        told.connect(self.path)
+        socket.send_fds(told, [b"f"], streams)
+        told.sendall(json.dumps(request).encode() + b"\n")
+        return told
 
     def close(self) -> None:
         """Ends it, and whatever was forked and has not ended."""
-        self._control.close()
+        self._lives.close()
         self._proc.wait()
+        self._directory.cleanup()
 
 
 _forges: list[Forge] = []
@@ -78,7 +85,8 @@ def close_forge() -> None:
         _forges.pop().close()
 
 
-def _forge_for(env: dict[str, str]) -> Forge | None:
+def forge_for(env: dict[str, str]) -> Forge | None:
+    """Returns what can fork a process with this environment."""
     if not _forges:
         _forges.append(Forge(env))
     return _forges[0] if _forges[0].counts == read_at_start(env) else None
@@ -89,7 +97,7 @@ class Forked:
 
     def __init__(self, args: Sequence[str], told: socket.socket) -> None:
         self.args = args
-        self.stdin = None
+        self.stdin: Any = None
         self.stdout: Any = None
         self.returncode: int | None = None
         self._told = told
@@ -143,12 +151,13 @@ def start(
     Args:
         args: of the command.
         env: all of its environment.
-        streams: descriptors of its standard input, output and error.
+        streams: descriptors of its standard input, output and error; if one is to be a new pipe, the
+            process is not forked.
         terminal: whether it has a session of its own, whose terminal its standard error is.
         preexec: called in the new process before it becomes chatctl; a forked one is chatctl already.
         fork: whether it may be forked.
     """
-    if fork and not preexec and (forge := _forge_for(env)):
+    if fork and not preexec and subprocess.PIPE not in streams and (forge := forge_for(env)):
         request = {"args": list(args), "env": env, "cwd": str(Path.cwd()), "terminal": terminal}
         return Forked(args, forge.fork(request, streams))
     return subprocess.Popen(
@@ -225,7 +234,7 @@ def _warm_up() -> None:
         CliRunner().invoke(app, args)
 
 
-def _fork_for(control: socket.socket) -> dict[str, Any]:
+def _fork_for(lives: socket.socket, listener: socket.socket) -> dict[str, Any]:
     """Forks whenever it is asked to; returns in the new processes alone, with what they are asked for."""
     ended, wake = socket.socketpair()
     wake.setblocking(False)
@@ -233,26 +242,29 @@ def _fork_for(control: socket.socket) -> dict[str, Any]:
     signal.set_wakeup_fd(wake.fileno())
     running: dict[int, socket.socket] = {}
     while True:
-        ready = select.select([control, ended], [], [])[0]
+        ready = select.select([lives, listener, ended], [], [])[0]
+        if lives in ready:
+            _end_all(running)
         if ended in ready:
             ended.recv(1 << 10)
             _tell_ends(running)
-        if control in ready:
-            _, received, *_ = socket.recv_fds(control, 1, 1 + STREAMS)
-            if not received:
-                _end_all(running)
-            told = socket.socket(fileno=received[0])
+        if listener in ready:
+            told, _ = listener.accept()
+            _, streams, *_ = socket.recv_fds(told, 1, STREAMS)
+            if not streams:  # It could not give them away.
+                told.close()
+                continue
             with told.makefile("r") as lines:
                 request: dict[str, Any] = json.loads(lines.readline())
             pid = os.fork()
             if not pid:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for other in (control, ended, wake, told, *running.values()):
+                for other in (lives, listener, ended, wake, told, *running.values()):
                     other.close()
-                request["streams"] = received[1:]
+                request["streams"] = streams
                 return request
-            for stream in received[1:]:
+            for stream in streams:
                 os.close(stream)
             told.sendall(f"{pid}\n".encode())
             running[pid] = told
@@ -334,7 +346,7 @@ if __name__ == "__main__":
 
     _warm_up()
     gc.freeze()
-    _become(_fork_for(socket.socket(fileno=int(sys.argv[1]))))
+    _become(_fork_for(*(socket.socket(fileno=int(number)) for number in sys.argv[1:])))
 
     from chatctl.cli import main
 

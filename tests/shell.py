@@ -18,16 +18,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.forked import forge_for
 from tests.helpers import SECONDS, RunningServer, environment, fresh
 
 
 @cache
-def _bin() -> tempfile.TemporaryDirectory[str]:
-    """Makes a directory that holds the command, and nothing else."""
+def _bin(*command: str) -> tempfile.TemporaryDirectory[str]:
+    """Makes a directory that holds ``chatctl``, which is this command of Python, and nothing else."""
     directory = tempfile.TemporaryDirectory(prefix="chatctl-bin-")
-    command = Path(directory.name) / "chatctl"
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m chatctl "$@"\n')
-    command.chmod(0o755)
+    path = Path(directory.name) / "chatctl"
+    path.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *command])} "$@"\n')
+    path.chmod(0o755)
     return directory
 
 
@@ -35,17 +36,21 @@ def shell_environment(server: RunningServer | str, **changes: str) -> dict[str, 
     """Returns an environment in which commands go to `server`, or to its address, as eve."""
     address = server if isinstance(server, str) else f"{server.host}:{server.port}"
     given = {"CHATCTL_SERVER": address, "CHATCTL_NAME": "eve", "TZ": "UTC"} | changes
-    return environment(PATH=f"{_bin().name}:{os.environ['PATH']}", **given)
+    return environment(PATH=f"{_bin('-m', 'chatctl').name}:{os.environ['PATH']}", **given)
 
 
 def run(
     server: RunningServer | str, line: str, *, stdin: str | int = "", cwd: Path | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs a line of shell to its end; `stdin` is what it reads, or a descriptor to read from."""
+    given = shell_environment(server, **env)
+    if forge := forge_for(given):
+        forking = _bin("-IS", str(Path(__file__).with_name("forking_command.py")), forge.path)
+        given["PATH"] = f"{forking.name}:{given['PATH']}"
     source: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
     return subprocess.run(
         ["/bin/sh", "-c", line],
-        env=shell_environment(server, **env),
+        env=given,
         cwd=cwd,
         **source,
         capture_output=True,

@@ -61,18 +61,14 @@ class Silent:
 def told_by_join(path: Path, *args: str, **env: str) -> Any:
     """Returns the hello of ``chatctl join``."""
     with Silent() as server:
-        process = subprocess.Popen(
-            [*CHATCTL, "join", server.address, *args],
-            env=environment(CHATCTL_CONFIG=str(path), **env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        given = environment(CHATCTL_CONFIG=str(path), **env)
+        with open(os.devnull, "r+") as nothing:  # noqa: PTH123
+            process = forked.start(["join", server.address, *args], given, [nothing.fileno()] * 3)
         try:
             hello = server.hello()
         finally:
-            process.communicate(timeout=SECONDS)
-    assert process.returncode == 1  # The server said nothing.
+            code = process.wait(SECONDS)
+    assert code == 1  # The server said nothing.
     return hello
 
 

@@ -82,6 +82,9 @@ class Window:
         self.proc.wait()
         self.hang_up()
         os.close(self._slave)
+        for stream in (self.proc.stdin, self.proc.stdout):
+            if stream:
+                stream.close()
 
     def hang_up(self) -> None:
         """Takes the terminal away."""
