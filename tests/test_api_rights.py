@@ -78,6 +78,14 @@ def test_an_invitation_is_used_once_however_often_it_is_given(closed: House) -> 
         assert [guest for key in book.keys.invitations() for guest in book.keys.guests(key.id)] == ["ann"]
 
 
+def test_who_cannot_have_the_name_does_not_use_an_invitation_up(closed: House) -> None:
+    key, name = invitation(closed), fresh("held")
+    with closed.server.client(name, key=KEY):
+        answer = Api(closed.server, f"{name}:{key}").get("/api/rooms")
+        assert (answer.status, answer.code) == (409, "name-taken")
+    assert Api(closed.server, f"other-{name}:{key}").posted("lobby", "x")
+
+
 def test_a_personal_key(closed: House) -> None:
     name = fresh("carl")
     with closed.server.raw() as client:

@@ -275,16 +275,17 @@ def test_a_key_no_longer_opens_its_room(keys: Keys) -> None:
 
 def test_an_invitation_that_is_given_again_and_again_is_used_once(keys: Keys, clock: Clock) -> None:
     key = invited(keys)
+    assert keys.recall(key, "bob").kind == "invitation"
     first = keys.redeem(key, "bob")
     assert (first.kind, first.author, first.room, first.role) == ("personal", "bob", "ops", "guest")
     clock.now += 1e6
-    assert keys.redeem(key, "bob") == first
+    assert keys.redeem(key, "bob") == keys.recall(key, "bob") == first
     with pytest.raises(Refused, match="over"):
         keys.redeem(key, "eve")
     assert keys.guests(1) == ["bob"]
     assert keys.revoke(1)
     with pytest.raises(Refused, match="lets nobody in"):
-        keys.redeem(key, "bob")
+        keys.recall(key, "bob")
 
 
 def test_only_as_many_as_it_says_redeem_one(keys: Keys) -> None:
@@ -295,11 +296,11 @@ def test_only_as_many_as_it_says_redeem_one(keys: Keys) -> None:
         keys.redeem(key, "ann")
 
 
-def test_other_keys_are_redeemed_as_they_are(keys: Keys) -> None:
+def test_other_keys_are_recalled_as_they_are(keys: Keys) -> None:
     keys.set_server_key("open sesame")
-    assert keys.redeem("open sesame", "bob").kind == "server"
+    assert keys.recall("open sesame", "bob").kind == "server"
     personal = keys.spend(invited(keys), "bob")
     assert personal
-    assert keys.redeem(personal, "bob") == keys.check(personal, "bob")
+    assert keys.recall(personal, "bob") == keys.check(personal, "bob")
     with pytest.raises(Refused, match="another name"):
-        keys.redeem(personal, "eve")
+        keys.recall(personal, "eve")

@@ -207,18 +207,21 @@ class Keys:
         )
         return personal
 
-    def redeem(self, key: str, author: str) -> Key:
-        """Returns the key by which `author` is let in, again and again, by `key`.
-
-        An invitation is used up the first time; from then on it stands for the personal key that came of it.
+    def recall(self, key: str, author: str) -> Key:
+        """Returns the key that lets `author` in, as `check` does; of an invitation that they redeemed theirs.
 
         Raises:
             Refused: ``auth-failed``, saying why; ``storage``.
         """
         with self._database.reading() as connection:
-            found = _redeemed(connection, key, author) or self._find(connection, key, author)
-        if found.kind != "invitation":
-            return found
+            return _redeemed(connection, key, author) or self._find(connection, key, author)
+
+    def redeem(self, key: str, author: str) -> Key:
+        """Uses an invitation, unless `author` did so before; returns the personal key that it stands for.
+
+        Raises:
+            Refused: ``auth-failed``, saying why; ``storage``.
+        """
         with self._database.writing() as connection:
             if not (personal := _redeemed(connection, key, author)):
                 new = self._spend(connection, self._find(connection, key, author), author)

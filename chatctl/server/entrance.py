@@ -157,11 +157,20 @@ class Entrance:
 
     def _prove(self, session: Session, name: str, secret: str | None) -> Proof:
         if not self._book.accounts.owner(name):
-            return Proof(grant=self._find_key(secret, fold(name), self._book.keys.redeem))
+            return Proof(grant=self._find_key(secret, name, self._redeem))
         if secret is None:
             raise _account_refused()
         account = log_in(self._book, name, secret, session)
         return Proof(account.author, account.stamp)
+
+    def _redeem(self, key: str, name: str) -> Key:
+        """Returns the key by which somebody asks; an invitation is used up the first time it is given."""
+        keys, author = self._book.keys, fold(name)
+        found = keys.recall(key, author)
+        if found.kind != "invitation":
+            return found
+        with self._people.visit(name):  # Only who can have the name uses an invitation up.
+            return keys.redeem(key, author)
 
     def _enter(self, session: Session, hello: Hello, name: str) -> Entry:
         self._book.refresh()
@@ -206,14 +215,14 @@ class Entrance:
         session.proof = Proof(grant=grant)
         return Entry(key=personal)
 
-    def _find_key(self, key: str | None, author: str, check: Callable[[str, str], Key]) -> Key | None:
+    def _find_key(self, key: str | None, who: str, check: Callable[[str, str], Key]) -> Key | None:
         """Returns the key somebody comes by; None where none is needed, and they have none that is good."""
         if key is None:
             if self.closed:
                 raise NotProven("auth-required", "a key is needed to come in: ask for an invitation", "key")
             return None
         try:
-            return check(key, author)
+            return check(key, who)
         except Refused as refusal:
             if self.closed or refusal.code != "auth-failed":
                 raise _key_refused(refusal) from None
