@@ -693,7 +693,7 @@ class Session:
         try:
             self._give_back_name()
             self._outbox.finish(self._farewell(), FLUSH_SECONDS)
-            if self._ending:
+            if self._ending or self.served:
                 sockets.linger(self._sock)
         finally:
             self._sock.close()
