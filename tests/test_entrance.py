@@ -287,7 +287,7 @@ class Hashing:
 @pytest.fixture
 def busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, Hashing]]:
     """A server in this process with an account, that has no time to check its password."""
-    monkeypatch.setattr("chatctl.server.session.HANDSHAKE_SECONDS", 0.5)
+    monkeypatch.setattr("chatctl.server.dialects.native.Native.seconds", 0.5)
     monkeypatch.setattr("chatctl.access.passwords.ASK_SECONDS", 0.05)
     with AccessBook(None) as book:
         book.accounts.add("ann", PASSWORD)
