@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import struct
@@ -134,6 +135,11 @@ def test_the_files_of_the_page(shared_server: RunningServer, path: str) -> None:
         again = ask(shared_server, path, if_none_match=known)
         assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
     assert ask(shared_server, path, if_none_match='"other"').status == 200
+    for coding, packed in {"gzip": True, "br, GZIP;q=0.5": True, "gzip; q=0": False, "x": False}.items():
+        other = ask(shared_server, path, accept_encoding=coding)
+        assert other.headers["vary"] == "Accept-Encoding"
+        assert other.headers.get("content-encoding") == ("gzip" if packed else None)
+        assert (gzip.decompress(other.body) if packed else other.body) == body
     head = ask(shared_server, path, "HEAD")
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(body)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -30,16 +31,29 @@ class _File:
     def __init__(self, kind: str, body: bytes) -> None:
         digest = hashlib.sha256(body).digest()[:12]
         self._tag = f'"{base64.urlsafe_b64encode(digest).decode()}"'
-        headers = HEADERS | CACHE | {"ETag": self._tag}
-        self._fresh = Response(200, headers | {"Content-Type": kind}, body)
+        headers = HEADERS | CACHE | {"ETag": self._tag, "Vary": "Accept-Encoding"}
+        fresh = headers | {"Content-Type": kind}
         self._known = Response(304, headers)
+        self._fresh = Response(200, fresh, body)
+        self._packed = Response(200, fresh | {"Content-Encoding": "gzip"}, gzip.compress(body, mtime=0))
 
     def __call__(self, shared: Shared, session: Session, request: Request) -> Response:
         if not session.served:
             shared.admission.credit(session.address, 1 - 1 / CONNECTIONS)
-        return self._known if self._is_known(request.headers.get("if-none-match", "")) else self._fresh
+        if self._is_known(request.headers.get("if-none-match", "")):
+            return self._known
+        return self._packed if _takes_gzip(request.headers.get("accept-encoding", "")) else self._fresh
 
     def _is_known(self, tags: str) -> bool:
         """Returns whether this is one of the files that a browser has (RFC 9110 section 13.1.2)."""
         known = [tag.strip().removeprefix("W/") for tag in tags.split(",")]
         return self._tag in known or known == ["*"]
+
+
+def _takes_gzip(codings: str) -> bool:
+    """Returns whether a client takes what is packed by gzip (RFC 9110 section 12.5.3)."""
+    for coding in codings.split(","):
+        name, _, weight = coding.replace(" ", "").lower().partition(";q=")
+        if name == "gzip":
+            return not weight or bool(weight.strip("0."))
+    return False
