@@ -225,11 +225,6 @@ def depth(line: bytes) -> int:
     return max(accumulate(memoryview(steps).cast("b"), initial=0))
 
 
-def client_frames() -> FrameReader[ClientFrame]:
-    """Returns the server's reader of what one client sends."""
-    return FrameReader(CLIENT, MAX_CLIENT_FRAME)
-
-
 def server_frames() -> FrameReader[ServerFrame]:
     """Returns the client's reader of what its server sends."""
     return FrameReader(_SERVER, MAX_SERVER_FRAME)

@@ -18,7 +18,6 @@ from chatctl.framing import (
     Fault,
     FrameReader,
     Language,
-    client_frames,
     depth,
     encode,
     encode_all,
@@ -46,6 +45,7 @@ from chatctl.messages import (
     SetTopic,
     User,
 )
+from chatctl.server.dialects.native import Native
 
 thorough = settings(deadline=None, database=None)
 CLIENT_TYPES: tuple[type[Frame], ...] = get_args(ClientFrame)
@@ -114,7 +114,7 @@ def small_reader() -> FrameReader[ClientFrame]:
 def read_line(line: str | bytes) -> ClientFrame | Fault:
     """Returns the one thing that a line is to the server."""
     data = line.encode() if isinstance(line, str) else line
-    (got,) = client_frames().feed(data + b"\n")
+    (got,) = Native().feed(data + b"\n")
     return got
 
 
@@ -140,9 +140,7 @@ noise = st.one_of(st.binary(max_size=200), st.lists(fragments, max_size=12).map(
 # Whole and in pieces
 
 
-@pytest.mark.parametrize(
-    ("types", "make_reader"), [(CLIENT_TYPES, client_frames), (SERVER_TYPES, server_frames)]
-)
+@pytest.mark.parametrize(("types", "make_reader"), [(CLIENT_TYPES, Native), (SERVER_TYPES, server_frames)])
 @thorough
 @given(data=st.data())
 def test_frames_come_back_however_their_bytes_are_cut(
@@ -154,7 +152,7 @@ def test_frames_come_back_however_their_bytes_are_cut(
     assert feed_all(make_reader(), pieces(stream, data.draw(cuts))) == frames
 
 
-@pytest.mark.parametrize("make_reader", [client_frames, server_frames, small_reader])
+@pytest.mark.parametrize("make_reader", [Native, server_frames, small_reader])
 @thorough
 @given(stream=noise, cuts=cuts)
 @example(stream=b'{"t":"ping","x":' + b"[" * 16 + b"]" * 16 + b"}\n", cuts=[24])
@@ -181,7 +179,7 @@ def test_any_bytes_mean_the_same_in_pieces_and_never_raise(
 def test_byte_by_byte() -> None:
     frames: list[Frame] = [Say("é\U0001f600\n", nonce="1"), Ping(2), SetTopic("lobby", "[{")]
     stream = encode_all(frames)
-    assert feed_all(client_frames(), [stream[place : place + 1] for place in range(len(stream))]) == frames
+    assert feed_all(Native(), [stream[place : place + 1] for place in range(len(stream))]) == frames
 
 
 # The frames of the contract
@@ -388,7 +386,7 @@ def test_a_bad_frame_tells_its_number_and_nonce(line: str, re: int | None, nonce
     ],
 )
 def test_an_unknown_type_tells_its_number_and_the_connection_goes_on(line: str, re: int | None) -> None:
-    reader = client_frames()
+    reader = Native()
     fault, after = reader.feed(line.encode() + b"\n" + PING)
     assert isinstance(fault, Fault)
     assert (fault.code, fault.re, fault.fatal) == ("unknown-type", re, False)
@@ -405,7 +403,7 @@ def test_a_hello_of_another_version_need_not_look_like_ours(line: str) -> None:
 @pytest.mark.parametrize("cut", [0, 5, 15, 20, 200])
 def test_faults_stand_where_they_stood(cut: int) -> None:
     stream = PING + b'{"t":"nope","n":1}\n' + b'{"t":"ping","n":2}\n' + b"broken\n" + PING
-    reader = client_frames()
+    reader = Native()
     first, unknown, second, broken = feed_all(reader, [stream[:cut], stream[cut:]])
     assert (first, second) == (Ping(), Ping(2))
     assert (unknown.code, broken.code) == ("unknown-type", "bad-frame")
@@ -414,7 +412,7 @@ def test_faults_stand_where_they_stood(cut: int) -> None:
 
 
 def test_a_fault_keeps_no_bytes_for_later() -> None:
-    reader = client_frames()
+    reader = Native()
     assert len(reader.feed(b'broken\n{"t":"pi')) == 1
     assert reader.feed(b'ng"}\n' + PING) == []
 
@@ -429,13 +427,13 @@ def test_a_fault_keeps_no_bytes_for_later() -> None:
     ],
 )
 def test_blank_lines_are_nothing(stream: bytes) -> None:
-    reader = client_frames()
+    reader = Native()
     assert reader.feed(stream) == []
     assert reader.feed(stream + PING + stream + b'{"t":"ping","n":1}\r\n' + stream) == [Ping(), Ping(1)]
 
 
 def test_a_frame_counts_once_its_line_has_ended() -> None:
-    reader = client_frames()
+    reader = Native()
     assert reader.feed(PING[:-1]) == []
     assert reader.feed(b"\r") == []
     assert reader.feed(b"\n") == [Ping()]
@@ -453,7 +451,7 @@ def say_of(size: int, line_end: bytes) -> bytes:
 def test_the_longest_frame_and_one_byte_more(line_end: bytes, cut: int, before: bytes) -> None:
     for size, fits in ((MAX_CLIENT_FRAME, True), (MAX_CLIENT_FRAME + 1, False)):
         line = say_of(size, line_end)
-        reader = client_frames()
+        reader = Native()
         got = feed_all(reader, [before + line[:cut], line[cut:], b'{"t":"ping","n":1}\n'])
         if before:
             assert got.pop(0) == Ping()
@@ -465,7 +463,7 @@ def test_the_longest_frame_and_one_byte_more(line_end: bytes, cut: int, before: 
 
 
 def test_a_line_that_cannot_fit_any_more_is_not_waited_for() -> None:
-    reader = client_frames()
+    reader = Native()
     assert reader.feed(b"x" * (MAX_CLIENT_FRAME - 1)) == []
     (fault,) = reader.feed(b"x")
     assert isinstance(fault, Fault)
@@ -563,7 +561,7 @@ def nested(levels: int) -> bytes:
 def test_depth_is_limited_however_the_frame_is_cut(levels: int, code: str | None, cut: int) -> None:
     line = nested(levels)
     for place in (cut, len(line) // 2, len(line) - 1):
-        reader = client_frames()
+        reader = Native()
         (got,) = feed_all(reader, [line[:place], line[place:]])
         assert (got.code if isinstance(got, Fault) else None) == code
 
@@ -577,7 +575,7 @@ def test_breadth_is_not_depth() -> None:
 
 @pytest.mark.parametrize("others", [1, 20, 200])
 def test_depth_is_limited_among_many_flat_frames(others: int) -> None:
-    got = client_frames().feed(PING * others + nested(MAX_DEPTH + 1))
+    got = Native().feed(PING * others + nested(MAX_DEPTH + 1))
     assert got[:-1] == [Ping()] * others
     assert isinstance(got[-1], Fault)
 

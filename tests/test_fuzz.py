@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatctl.errors import ChatError
-from chatctl.framing import Fault, FrameReader, client_frames, encode_all, server_frames
+from chatctl.framing import Fault, FrameReader, encode_all, server_frames
 from chatctl.invite import parse_link
 from chatctl.messages import ClientFrame, Frame, Hello, ServerFrame
+from chatctl.server.dialects.native import Native
 from chatctl.server.tls_mode import TlsMode
 from tests.fuzz import targets
 from tests.fuzz.session import frames_in, serve
@@ -47,7 +48,7 @@ def test_the_corpus_is_small_and_has_something_for_each_target() -> None:
 
 @pytest.mark.parametrize(
     ("target", "make", "union"),
-    [("client-frames", client_frames, ClientFrame), ("server-frames", server_frames, ServerFrame)],
+    [("client-frames", Native, ClientFrame), ("server-frames", server_frames, ServerFrame)],
 )
 def test_the_corpus_has_all_types_of_frames(
     target: str, make: Callable[[], FrameReader[Frame]], union: object
@@ -256,12 +257,12 @@ def test_a_link_that_cannot_be_shown_is_refused_in_one_line(link: str) -> None:
     ids=repr,
 )
 def test_what_is_wrong_with_a_frame_is_said_without_what_acts_on_a_terminal(line: bytes) -> None:
-    (fault,) = client_frames().feed(line)
+    (fault,) = Native().feed(line)
     assert isinstance(fault, Fault)
     assert fault.text.isprintable()
 
 
 def test_what_is_wrong_with_a_frame_is_said_in_few_words() -> None:
-    (fault,) = client_frames().feed(b'{"t":"say","text":"a","kind":"' + b"x" * 16_000 + b'"}\n')
+    (fault,) = Native().feed(b'{"t":"say","text":"a","kind":"' + b"x" * 16_000 + b'"}\n')
     assert isinstance(fault, Fault)
     assert len(fault.text) <= 1_000

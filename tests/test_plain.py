@@ -180,6 +180,14 @@ def test_a_password_is_not_shown_by_who_knows_telnet() -> None:
     assert dialect.pending() == b""
 
 
+def test_a_line_that_is_not_ended_is_said_by_a_pipe_and_not_by_telnet() -> None:
+    for opening, said in ((b"", [Say("hel")]), (WONT + ECHO, [])):
+        dialect = admitted()
+        assert dialect.feed(opening + b"hel") == []
+        assert dialect.feed(b"") == said
+        assert dialect.feed(b"") == []
+
+
 def test_who_knows_no_telnet_is_sent_none_of_it() -> None:
     dialect = admitted()
     dialect.feed(b"/login\n")
@@ -418,6 +426,7 @@ def test_lines_shown(frame: Frame, lines: list[str]) -> None:
     [
         *("joined", "left", "is now ann", "left the building", " joined", "\u200bjoined", "j\u200aoined"),
         *("j\N{CYRILLIC SMALL LETTER O}ined", "is \u200b now ann", "jo\u0307ined", "1eft", "joined."),
+        *("(private) hi", "to ann (private) hi"),
     ],
 )
 def test_nobody_can_pose_as_what_the_server_tells(text: str) -> None:
@@ -449,7 +458,9 @@ def frames(draw: st.DrawFn) -> Iterable[Frame]:
 
 @given(frames())
 def test_no_line_carries_controls_or_is_nobodys(frames: Iterable[Frame]) -> None:
-    check_lines(encode(frames))
+    data = encode(frames)
+    assert b"\r" not in data
+    check_lines(data)
 
 
 def test_hundreds_of_names_are_cut() -> None:

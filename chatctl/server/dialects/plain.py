@@ -56,7 +56,7 @@ class Plain:
         self._settle_room()
         if data:
             self._lines += self._typed.feed(self._telnet.feed(data))
-        else:
+        elif not self._telnet.negotiates:  # A person at telnet who goes in the middle of a line said nothing.
             self._lines += self._typed.end()
         return self._read()
 

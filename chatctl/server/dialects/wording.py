@@ -70,7 +70,7 @@ _DEEDS: dict[Measure, tuple[str, str]] = {
     "disallow": ("does not allow", " any more into"),
 }
 # What happens to people is told in these words; who says them of themselves is shown as saying them.
-_HAPPENINGS = re.compile("(?:joined|left|is now)(?: |$)")
+_HAPPENINGS = re.compile(r"(?:joined|left|is now)(?: |$)|.*\bprivate\b")
 _LONGEST_HAPPENING = 100  # characters in which its words stand, whatever stands between them
 
 
@@ -141,7 +141,7 @@ def _done(head: str, line: str) -> str:
 
 
 def _looks_like_a_happening(line: str) -> bool:
-    """Returns whether `line` behind a name may be taken for what the server tells of somebody."""
+    """Returns whether `line` behind a name may be taken for what the server tells, or for a private one."""
     letters = "".join([c if c.isalnum() else " " * (c == " ") for c in line[:_LONGEST_HAPPENING]])
     return bool(_HAPPENINGS.match(" ".join(skeleton(letters).split())))
 
