@@ -305,6 +305,7 @@ def test_who_waits_for_a_turn_is_not_cut_off_for_it(busy: tuple[Server, Hashing]
     running, hashing = busy
     with RawClient(*running.address) as ann, RawClient(*running.address) as silent:
         ann.send("hello", v=1, name="ann", password=PASSWORD)
+        silent.send_bytes(b"{")
         # The deadline for hellos is over once it has ended this one, which came later.
         assert silent.all_until_end()[-1]["code"] == "timeout"
         hashing.free()
