@@ -15,7 +15,7 @@ import pytest
 from chatctl.access.opened import AccessBook
 from chatctl.history.memory import MemoryLog
 from chatctl.server.config import Config
-from chatctl.server.dialects.plain import Plain
+from chatctl.server.dialects import plain
 from chatctl.server.server import Server
 from tests.helpers import SECONDS, RawClient, RunningServer, fresh, running_server, wait_for
 from tests.house import PASSWORD, House, act
@@ -353,7 +353,8 @@ def test_a_rate_holds_for_lines() -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server in this process that soon drops who does not answer, and who does not say who they are."""
-    monkeypatch.setattr(Plain, "seconds", 3.0)
+    for word in ("HANDSHAKE_SECONDS", "SECONDS_TO_TYPE"):
+        monkeypatch.setattr(plain, word, 3.0)
     with AccessBook(None) as book:
         running = Server(Config(port=0, rate=0, ping_after=0.5, drop_after=1), MemoryLog(), book)
         running.start()
@@ -377,5 +378,8 @@ def test_who_never_says_a_name_is_given_up(impatient: Server) -> None:
         assert bob.rest() == "name: ! no hello within 3 seconds\n"
 
 
-def test_a_minute_is_given_to_people() -> None:
-    assert Plain.seconds == 60
+def test_a_minute_is_given_to_people_who_begin_to_answer() -> None:
+    dialect = plain.Plain()
+    assert dialect.seconds == 10
+    dialect.feed(b"b")
+    assert dialect.seconds == 60

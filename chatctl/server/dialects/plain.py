@@ -12,7 +12,7 @@ from chatctl import commands
 from chatctl.commands import Action, UsageError, help_text, parse
 from chatctl.errors import Refused
 from chatctl.framing import Fault
-from chatctl.messages import LOBBY, Bye, ClientFrame, Error, Join, Part
+from chatctl.messages import HANDSHAKE_SECONDS, LOBBY, Bye, ClientFrame, Error, Join, Part
 from chatctl.names import check_room
 from chatctl.server.dialects import wording
 from chatctl.server.dialects.dialect import Client, Frames
@@ -21,7 +21,7 @@ from chatctl.server.dialects.requests import MISSING, request_of
 from chatctl.server.dialects.telnet import Telnet
 from chatctl.server.dialects.typed import MAX_LINE, TypedLines
 
-SECONDS_TO_TYPE = 60.0  # in which whoever is asked has to be in
+SECONDS_TO_TYPE = 60.0  # in which whoever has begun to answer has to be in
 
 _TOO_LONG = Fault("too-long", f"a line has at most {MAX_LINE} bytes", fatal=False)
 
@@ -31,13 +31,13 @@ class Plain:
 
     __slots__ = (
         *("_client", "_coming_in", "_lines", "_prompted", "_question", "_room", "_said", "_telnet"),
-        *("_typed", "_waiting", "_wanted", "_wants_help"),
+        *("_typed", "_waiting", "_wanted", "_wants_help", "seconds"),
     )
     encode = staticmethod(wording.encode)
-    seconds = SECONDS_TO_TYPE
     answers_pings = False
 
     def __init__(self) -> None:
+        self.seconds = HANDSHAKE_SECONDS
         self._telnet = Telnet()
         self._typed = TypedLines()
         self._lines: deque[str | None] = deque()
@@ -55,6 +55,7 @@ class Plain:
         """Returns what is asked for by the lines that `data` ends."""
         self._settle_room()
         if data:
+            self.seconds = SECONDS_TO_TYPE
             self._lines += self._typed.feed(self._telnet.feed(data))
         elif not self._telnet.negotiates:  # A person at telnet who goes in the middle of a line said nothing.
             self._lines += self._typed.end()
