@@ -318,6 +318,7 @@ def log_in(book: AccessBook, name: str, password: str, session: Session) -> Acco
     Raises:
         Refused: ``auth-failed``; ``server-full``: the session's turn did not come; ``storage``.
     """
+    book.refresh()
     try:
         return book.accounts.log_in(name, password, session.is_wanted)
     except Refused as refusal:
