@@ -46,6 +46,7 @@ const rect = (node) => node.getBoundingClientRect();
 export let place;
 let [rows, stuck, whole] = [new Map(), true]; // item: {row, previous}; whether it stays at the end, and is there
 let [from, to, seen] = [0, 0, 0]; // numbers of items
+let lastTop = 0;
 
 export function show(next) {
 	place = next;
@@ -122,7 +123,10 @@ function scrolled() {
 	if (!place) return;
 	const { scrollTop, scrollHeight, clientHeight } = box;
 	const below = scrollHeight - scrollTop - clientHeight;
-	stuck = below < 48 && whole;
+	// What grows below is no reason to leave the end: only who scrolls up does.
+	if (below < 48 && whole) stuck = true;
+	else if (scrollTop < lastTop) stuck = false;
+	lastTop = scrollTop;
 	if (stuck) seen = place.end;
 	if (scrollTop < NEAR && from > place.base) move(from - STEP, Math.min(to, from - STEP + MOST));
 	else if (scrollTop < NEAR && place.more) older(place);
