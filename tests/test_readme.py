@@ -104,6 +104,7 @@ def test_the_installed_package_has_all_its_files(path: str) -> None:
         "from importlib.resources import files; import chatctl; from chatctl.names import skeleton;"
         "assert files('chatctl').joinpath('PROTOCOL.md').is_file();"
         "assert files('chatctl').joinpath('py.typed').is_file();"
+        "assert files('chatctl.web').joinpath('index.html').is_file();"
         "assert skeleton('\\u0430') == skeleton('a'); print(chatctl.__file__)"
     )
     found = subprocess.run([sys.executable, "-Pc", code], env=env, check=True, capture_output=True, text=True)

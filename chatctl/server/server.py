@@ -296,16 +296,23 @@ class Server:
                 pause = COMPLAIN_SECONDS
 
     def _keep(self) -> None:
-        try:
-            passwords.prepare()
-            _prepare_web()
-        except Exception:
-            log.exception("what takes long could not be prepared")
+        prepared = self._prepare()
         while not self._stopping.wait(CHECK_SECONDS):
             try:
+                prepared = prepared or self._prepare()
                 self._check_all()
             except Exception:
                 log.exception("checking on the clients failed")
+
+    def _prepare(self) -> bool:
+        """Does once what the first password, or browser, would have to wait for; returns whether it is done."""
+        try:
+            passwords.prepare()
+            _prepare_web()
+        except (OSError, ImportError) as error:  # There may be no descriptor to read the modules by.
+            self._complain(f"cannot be ready for passwords and browsers yet: {error}")
+            return False
+        return True
 
     def _check_all(self) -> None:
         now = time.monotonic()
