@@ -305,7 +305,7 @@ class Server:
                 log.exception("checking on the clients failed")
 
     def _prepare(self) -> bool:
-        """Does once what the first password, or browser, would have to wait for; returns whether it is done."""
+        """Does once what the first password, or browser, would wait for; returns whether it is done."""
         try:
             passwords.prepare()
             _prepare_web()
