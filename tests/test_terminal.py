@@ -278,7 +278,7 @@ def test_what_cannot_be_done_is_said_in_one_line(server: RunningServer) -> None:
 
 
 def test_a_hostile_text_stays_a_text(server: RunningServer) -> None:
-    with Window(server, "ann") as ann, server.client("bob") as bob:
+    with server.client("bob") as bob, Window(server, "ann") as ann:
         ann.expect("— in #lobby with 1 other: bob", "#lobby>")
         bob.say("[red]x[/] \u202eevil\nHH:MM  ann: I am bob")
         ann.expect("HH:MM  bob: [red]x[/] \\u202eevil", "            HH:MM  ann: I am bob", "#lobby>")
@@ -560,7 +560,7 @@ def test_ctrl_d_ends_what_is_typed(server: RunningServer) -> None:
 
 
 def test_piped_in_and_written_to_a_terminal(server: RunningServer) -> None:
-    with Window(server, "ann", stdin=subprocess.PIPE) as ann, server.client("bob") as bob:
+    with server.client("bob") as bob, Window(server, "ann", stdin=subprocess.PIPE) as ann:
         ann.expect("— in #lobby with 1 other: bob")
         bob.say("hello")
         ann.expect("HH:MM  bob: hello")

@@ -102,7 +102,7 @@ def test_away_and_back(server: RunningServer) -> None:
 
 
 def test_whoever_is_ignored_is_not_seen_in_later_runs_either(server: RunningServer) -> None:
-    with Window(server, "ann") as ann, server.client("Troll") as troll, server.client("bob") as bob:
+    with server.client("Troll") as troll, server.client("bob") as bob, Window(server, "ann") as ann:
         ann.expect("— in #lobby with 2 others: Troll, bob", "#lobby>")
         ann.enter("/ignore troll")
         ann.expect("— you do not see any more what troll says; /unignore troll shows it again", "#lobby>")
@@ -271,7 +271,7 @@ def test_what_was_typed_is_found_in_later_runs(server: RunningServer) -> None:
 
 
 def test_a_mention_rings_and_is_counted_in_the_title(server: RunningServer) -> None:
-    with Window(server, "ann", "--notify", "osc777") as ann, server.client("bob") as bob:
+    with server.client("bob") as bob, Window(server, "ann", "--notify", "osc777") as ann:
         ann.expect("— in #lobby with 1 other: bob", "#lobby>")
         bob.say("hello all")
         ann.expect("HH:MM  bob: hello all", "#lobby>")
@@ -301,7 +301,7 @@ def test_the_bell_can_be_switched_off(server: RunningServer) -> None:
 
 
 def test_what_is_found_does_not_call_again(server: RunningServer) -> None:
-    with Window(server, "ann", "--notify", "osc777", "--no-title") as ann, server.client("bob") as bob:
+    with server.client("bob") as bob, Window(server, "ann", "--notify", "osc777", "--no-title") as ann:
         ann.expect("— in #lobby with 1 other: bob", "#lobby>")
         bob.say("ann!")
         wait_for(lambda: ann.lines() and ann.sent.count(b"\x1b]777;") == 1, "a call")
@@ -316,7 +316,7 @@ def test_what_is_found_does_not_call_again(server: RunningServer) -> None:
 
 
 def test_history_search_and_export(server: RunningServer, tmp_path: Path) -> None:
-    with Window(server, "ann", "--backlog", "0") as ann, server.client("bob") as bob:
+    with server.client("bob") as bob, Window(server, "ann", "--backlog", "0") as ann:
         ann.expect("— in #lobby with 1 other: bob", "#lobby>")
         for text in ("red apples", "green pears", "red plums"):
             bob.say(text)
@@ -385,7 +385,7 @@ def test_a_restart_of_the_server(tmp_path: Path) -> None:
 
 
 def test_a_thousand_messages_come_while_one_types(server: RunningServer) -> None:
-    with Window(server, "ann") as ann, server.client("bob") as bob:
+    with server.client("bob") as bob, Window(server, "ann") as ann:
         ann.expect("— in #lobby with 1 other: bob", "#lobby>")
         typed = ""
         for number in range(1000):
@@ -456,7 +456,7 @@ def test_a_resize_keeps_everything(server: RunningServer) -> None:
 
 
 def test_plain_lines_for_a_screen_reader(server: RunningServer) -> None:
-    with Window(server, "ann", "--plain") as ann, server.client("bob") as bob:
+    with server.client("bob") as bob, Window(server, "ann", "--plain") as ann:
         ann.expect("— in #lobby with 1 other: bob")
         bob.say("hello **Ann**")
         ann.expect("HH:MM  bob: hello **Ann**")
@@ -487,7 +487,7 @@ def test_plain_lines_know_what_was_said_since_one_left(server: RunningServer) ->
 
 
 def test_a_terminal_that_can_nothing_gets_plain_lines(server: RunningServer) -> None:
-    with Window(server, "ann", env={"TERM": "dumb"}) as ann, server.client("bob") as bob:
+    with server.client("bob") as bob, Window(server, "ann", env={"TERM": "dumb"}) as ann:
         ann.expect("— in #lobby with 1 other: bob")
         bob.say("hello **Ann**")
         ann.expect("HH:MM  bob: hello **Ann**")
