@@ -22,7 +22,7 @@ from chatctl.messages import Role
 
 KEY_BYTES = 16
 MAX_INVITATIONS = 10_000
-_COLUMNS = "id, hash, kind, parent, author, room, role, uses, until, at, by"
+_SELECT = "SELECT id, hash, kind, parent, author, room, role, uses, until, at, by FROM keys "
 
 
 class Key(Struct, frozen=True):
@@ -129,9 +129,7 @@ class Keys:
     def invitations(self) -> list[Key]:
         """Returns the invitations, the newest first, also those that are used up or over."""
         with self._database.reading() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM keys WHERE kind = 'invitation' ORDER BY id DESC"  # noqa: S608
-            ).fetchall()
+            rows = connection.execute(_SELECT + "WHERE kind = 'invitation' ORDER BY id DESC").fetchall()
         return [Key(*row) for row in rows]
 
     def guests(self, id_: int) -> list[str]:
@@ -164,8 +162,7 @@ class Keys:
 
     def _find(self, connection: sqlite3.Connection, key: str, author: str) -> Key:
         hashed = _hash(key)
-        row = connection.execute(f"SELECT {_COLUMNS} FROM keys WHERE hash = ?", (hashed,)).fetchone()  # noqa: S608
-        found = Key(*row) if row else None
+        found = _first(connection, "WHERE hash = ?", hashed)
         # The index looks for a hash, which nobody can steer; the comparison always takes the same time.
         if not hmac.compare_digest(found.hash if found else bytes(32), hashed) or found is None:
             raise Refused("auth-failed", "that key lets nobody in: ask for a new invitation")
@@ -235,14 +232,11 @@ class Keys:
     def get(self, id_: int) -> Key | None:
         """Returns a key as it is kept; None if it was revoked."""
         with self._database.reading() as connection:
-            row = connection.execute(f"SELECT {_COLUMNS} FROM keys WHERE id = ?", (id_,)).fetchone()  # noqa: S608
-        return Key(*row) if row else None
+            return _first(connection, "WHERE id = ?", id_)
 
     def is_valid(self, id_: int) -> bool:
         """Returns whether a key is still kept: it was not revoked."""
-        with self._database.reading() as connection:
-            found = connection.execute("SELECT count(*) FROM keys WHERE id = ?", (id_,)).fetchone()
-        return bool(found[0])
+        return self.get(id_) is not None
 
     def close_room(self, author: str, room: str) -> bool:
         """Has the personal keys of a name let it into a room no more; returns whether one did."""
@@ -265,11 +259,14 @@ def new_key() -> str:
 
 def _redeemed(connection: sqlite3.Connection, key: str, author: str) -> Key | None:
     """Returns the personal key that `author` redeemed an invitation for."""
-    row = connection.execute(
-        f"SELECT {_COLUMNS} FROM keys WHERE author = ? AND kind = 'redeemed' AND parent ="  # noqa: S608
-        " (SELECT id FROM keys WHERE hash = ? AND kind = 'invitation')",
-        (author, _hash(key)),
-    ).fetchone()
+    invitation = "(SELECT id FROM keys WHERE hash = ? AND kind = 'invitation')"
+    which = f"WHERE author = ? AND kind = 'redeemed' AND parent = {invitation}"
+    return _first(connection, which, author, _hash(key))
+
+
+def _first(connection: sqlite3.Connection, which: str, *values: object) -> Key | None:
+    """Returns the first key of those that `which`, a clause of our own, means with these values."""
+    row = connection.execute(_SELECT + which, values).fetchone()
     return Key(*row) if row else None
 
 
