@@ -8,8 +8,8 @@ closed, a key is needed. Those who are banned are not asked.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
@@ -121,12 +121,8 @@ class Entrance:
         Raises:
             Refused: it may not come in.
         """
-        try:
+        with self._penalizing(session):
             entry = self._enter(session, hello, name)
-        except NotProven as refusal:
-            if refusal.code == "auth-failed":
-                self._admission.penalize(session.address, Offence.WRONG_SECRET)
-            raise
         if session.account or session.grant:
             self._admission.credit(session.address)
         return entry
@@ -144,16 +140,22 @@ class Entrance:
         """
         self._book.refresh()
         check_ban(self._book, name, session.address)
-        try:
+        with self._penalizing(session):
             proof = self._prove(session, name, secret)
-        except NotProven as refusal:
-            if refusal.code == "auth-failed":
-                self._admission.penalize(session.address, Offence.WRONG_SECRET)
-            raise
         if (proof.account or proof.grant) and not (session.account or session.grant):
             self._admission.credit(session.address)
             session.proof = proof
         return proof
+
+    @contextmanager
+    def _penalizing(self, session: Session) -> Iterator[None]:
+        """Counts a wrong key or password against the address it comes from."""
+        try:
+            yield
+        except NotProven as refusal:
+            if refusal.code == "auth-failed":
+                self._admission.penalize(session.address, Offence.WRONG_SECRET)
+            raise
 
     def _prove(self, session: Session, name: str, secret: str | None) -> Proof:
         if not self._book.accounts.owner(name):
