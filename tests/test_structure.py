@@ -15,7 +15,7 @@ PACKAGE = ROOT / "chatctl"
 
 BASE = ["errors"]
 WORDS = [*BASE, "address", "messages", "names", "since", "text"]
-WIRE = [*WORDS, "framing", "commands", "invite", "access.roles"]
+WIRE = [*WORDS, "deeds", "framing", "commands", "invite", "access.roles"]
 STORE = [*WIRE, "history", "access", "server.admission"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
@@ -38,7 +38,8 @@ LAYERS: dict[str, list[str]] = {
     "invite": WORDS,
     "reached": WIRE,
     "qr": [],
-    "web": [*WORDS, "access.roles", "commands"],
+    "deeds": WORDS,
+    "web": [*WORDS, "access.roles", "commands", "deeds"],
     "keepalive": [],
     "tls": [],
     "access": WIRE,
@@ -98,7 +99,8 @@ NO_IMPORTS: dict[str, set[str]] = {
     **dict.fromkeys(["server.first_bytes", "server.tls_mode"], WORLD),
     **dict.fromkeys(["client.lines", "client.settings.known", "client.settings.lines"], WORLD),
     **dict.fromkeys(
-        ["errors", "address", "messages", "names", "since", "text", "framing", "commands", "invite"], WORLD
+        ["errors", "address", "messages", "names", "since", "text", "framing", "deeds", "commands", "invite"],
+        WORLD,
     ),
 }
 MAY_EXIT = {"cli", "__main__"}

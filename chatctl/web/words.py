@@ -6,8 +6,19 @@ is lacking, and nothing where there is no b.
 
 from __future__ import annotations
 
+from chatctl.deeds import DEEDS
+from chatctl.messages import Measure
+
 _FOR = "[ until {until}][: {reason}]"
 _LISTED = "[ until {until}| for good] by {name}[: {reason}]"
+
+
+def _told(what: Measure) -> str:
+    before, behind = DEEDS[what]
+    room = " #{room}" if what in ("allow", "disallow") else ""
+    return f"{{name}} {before} {{whom}}{behind}{room}" + (_FOR if what in ("kick", "ban", "mute") else "")
+
+
 WORDS = {
     "account": "You are {name}, {role}",
     "away": "{name} is away: {text}",
@@ -17,15 +28,7 @@ WORDS = {
     "gap": "What was said between #{after} and #{before} is no longer kept.",
     "invited": "Until {until}, for {uses} to enter #{room}:\n{link}\n{page}",
     "mode": "[{name} made this room|This room is] [{mode}|open to all]",
-    "moderated kick": "{name} kicked {whom}" + _FOR,
-    "moderated ban": "{name} banned {whom}" + _FOR,
-    "moderated unban": "{name} lifted the ban of {whom}",
-    "moderated mute": "{name} muted {whom}" + _FOR,
-    "moderated unmute": "{name} lets {whom} speak again",
-    "moderated op": "{name} made {whom} a moderator",
-    "moderated deop": "{name} made {whom} a member again",
-    "moderated allow": "{name} allowed {whom} into #{room}",
-    "moderated disallow": "{name} does not allow {whom} any more into #{room}",
+    **{f"moderated {what}": _told(what) for what in DEEDS},
     "redacted": "{name} removed a message[: {reason}]",
     "renamed": "{name} is now {to}",
     "topic": "{name} [set the topic: {text}|cleared the topic]",

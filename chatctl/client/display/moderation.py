@@ -10,7 +10,8 @@ from rich.text import Text
 
 from chatctl.client.display.entry import styled
 from chatctl.client.display.themes import Palette
-from chatctl.messages import Ban, Bans, Measure, Mode, Moderated
+from chatctl.deeds import DEEDS
+from chatctl.messages import Ban, Bans, Mode, Moderated
 from chatctl.names import fold
 from chatctl.text import one_line
 
@@ -18,18 +19,6 @@ BANS_SHOWN = 200  # drawing more would keep the one who types waiting
 FOR_GOOD = "for good"
 
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-# Who did it, about whom, and where: as they are written around these words.
-_DEEDS: dict[Measure, tuple[str, str]] = {
-    "kick": ("kicked", ""),
-    "ban": ("banned", ""),
-    "unban": ("lifted the ban of", ""),
-    "mute": ("muted", ""),
-    "unmute": ("lets", " speak again"),
-    "op": ("made", " a moderator"),
-    "deop": ("made", " a member again"),
-    "allow": ("allowed", " into"),
-    "disallow": ("does not allow", " any more into"),
-}
 
 
 def deed(event: Moderated, you: str, palette: Palette) -> Text:
@@ -40,7 +29,7 @@ def deed(event: Moderated, you: str, palette: Palette) -> Text:
         you: the name of the one who reads.
         palette: the colours.
     """
-    before, behind = _DEEDS[event.what]
+    before, behind = DEEDS[event.what]
     body = _name(event.name, palette).append(f" {before} ")
     body.append_text(Text("you") if fold(event.whom) == fold(you) else _name(event.whom, palette))
     body.append(behind)

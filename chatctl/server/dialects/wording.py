@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from chatctl.deeds import DEEDS
 from chatctl.messages import (
     LOBBY,
     Account,
@@ -33,7 +34,6 @@ from chatctl.messages import (
     Gap,
     History,
     Invited,
-    Measure,
     Members,
     Mode,
     Moderated,
@@ -57,18 +57,6 @@ from chatctl.text import REMOVED, one_line, visible
 NAMES_SHOWN = 50
 LINES_SHOWN = 200  # of a list
 
-# Who did it, about whom, and where: as they are written around these words.
-_DEEDS: dict[Measure, tuple[str, str]] = {
-    "kick": ("kicked", ""),
-    "ban": ("banned", ""),
-    "unban": ("lifted the ban of", ""),
-    "mute": ("muted", ""),
-    "unmute": ("lets", " speak again"),
-    "op": ("made", " a moderator"),
-    "deop": ("made", " a member again"),
-    "allow": ("allowed", " into"),
-    "disallow": ("does not allow", " any more into"),
-}
 # What happens to people is told in these words; who says them of themselves is shown as saying them.
 _HAPPENINGS = re.compile(r"(?:joined|left|is now)(?: |$)|.*\bprivate\b")
 _LONGEST_HAPPENING = 100  # characters in which its words stand, whatever stands between them
@@ -262,7 +250,7 @@ def _account(frame: Account) -> str:
 
 
 def _moderated(frame: Moderated) -> str:
-    before, behind = _DEEDS[frame.what]
+    before, behind = DEEDS[frame.what]
     words = f"{_cell(frame.name)} {before} {_cell(frame.whom)}{behind}"
     if frame.room is not None and frame.what in ("allow", "disallow"):
         words += f" #{_cell(frame.room)}"
