@@ -188,6 +188,12 @@ def test_a_body_is_asked_for() -> None:
     assert request.body == b"hello"
 
 
+def test_no_body_is_asked_for_where_none_is_to_come() -> None:
+    connection = asked(POST + b"Content-Length: 0\r\nExpect: 100-continue\r\n\r\n")
+    connection.answer(json_response({}))
+    assert connection.pending() == b""
+
+
 def asked(data: bytes) -> HttpConnection:
     connection = HttpConnection()
     connection.feed(data)

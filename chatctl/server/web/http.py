@@ -54,7 +54,6 @@ class HttpConnection:
         self._refused: Problem | None = None  # to be said when the request is complete
         self._body = bytearray()
         self._taken = 0
-        self._reply = b""
         self._answered = False
         self._wrap: Callable[[bytes], bytes] | None = None  # of an answer that goes on
         self._last = b""
@@ -71,8 +70,9 @@ class HttpConnection:
 
     def pending(self) -> bytes:
         """Returns what is to be sent before anything else: that the client may send its body."""
-        reply, self._reply = self._reply, b""
-        return reply
+        if self._request is None or not self._h11.they_are_waiting_for_100_continue:
+            return b""
+        return self._send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
 
     def rest(self) -> bytes:
         """Returns what the client sent behind the last request."""
@@ -107,7 +107,7 @@ class HttpConnection:
 
     def _begin(self, event: h11.Request) -> None:
         self._method = event.method.decode()
-        self._request = request = _request_of(event)
+        request = _request_of(event)
         _check_framing(event, request)
         try:
             self._check(request)
@@ -115,10 +115,7 @@ class HttpConnection:
             if problem.close or _has_body(request):
                 raise
             self._refused = problem
-        if self._h11.they_are_waiting_for_100_continue:
-            self._reply = self._send(
-                h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
-            )
+        self._request = request
 
     def _complete(self) -> Request:
         assert self._request is not None
