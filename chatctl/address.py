@@ -41,6 +41,17 @@ def join_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def is_loopback(address: str) -> bool:
-    """Whether a numeric address is of the machine itself."""
-    return address.startswith(("127.", "::ffff:127.")) or address == "::1"
+def is_loopback(host: str) -> bool:
+    """Whether a host is the machine itself: ``localhost``, or an address, be it mapped into IPv6 (RFC 4291).
+
+    Args:
+        host: an address as the system gives it, or what a person gave, be it any name.
+    """
+    import ipaddress
+
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower() == "localhost"
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

@@ -9,7 +9,7 @@ import socket
 from contextlib import suppress
 from urllib.parse import quote
 
-from chatctl.address import join_address
+from chatctl.address import is_loopback, join_address
 from chatctl.invite import Invitation, format_link, parse_link
 from chatctl.messages import LOBBY
 
@@ -89,5 +89,5 @@ def _seen_by(family: socket.AddressFamily) -> str | None:
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((_ANYWHERE[family], _PORT))  # which of UDP sends nothing
         address: str = probe.getsockname()[0]
-        return None if ipaddress.ip_address(address.partition("%")[0]).is_loopback else address
+        return None if is_loopback(address) else address
     return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatctl.address import DEFAULT_HOST, DEFAULT_PORT
+from chatctl.address import DEFAULT_HOST, DEFAULT_PORT, is_loopback
 from chatctl.cli.options import DataDirectory, data_directory
 from chatctl.server.tls_mode import TlsMode
 from chatctl.text import parse_duration
@@ -265,7 +265,6 @@ def _print_address(host: str, port: int) -> None:
 def _print_links(running: Server, *, qr: bool) -> None:
     """Prints what to send to others: on standard output alone, for with a key it is a secret."""
     from chatctl.reached import browser_line, join_line, links
-    from chatctl.server.admission import is_loopback
 
     host, port = running.address
     found = links(host, port, running.pin, key=running.key)

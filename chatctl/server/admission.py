@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from chatctl.address import is_loopback
 from chatctl.errors import Refused
 from chatctl.server.penalties import Offence, Penalties
 from chatctl.server.sums import Sums
@@ -168,10 +169,3 @@ def source_of(ip: str) -> str:
         if not address.is_loopback:
             return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
     return str(address)
-
-
-def is_loopback(ip: str) -> bool:
-    """Returns whether an address is this machine's own, also in its IPv6 form (RFC 4291 section 2.5.5)."""
-    address = ipaddress.ip_address(ip.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import ssl
 
+from chatctl.address import is_loopback
 from chatctl.errors import ListenError
-from chatctl.server.admission import is_loopback
 from chatctl.server.config import Config
 from chatctl.server.tls_mode import TlsMode
 

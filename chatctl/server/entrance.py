@@ -18,6 +18,7 @@ import chatctl
 from chatctl.access.accounts import Account
 from chatctl.access.keys import Key, new_key
 from chatctl.access.opened import AccessBook
+from chatctl.address import is_loopback
 from chatctl.errors import NotProven, Refused
 from chatctl.framing import Fault
 from chatctl.messages import (
@@ -34,7 +35,7 @@ from chatctl.messages import (
     Welcome,
 )
 from chatctl.names import MAX_NAME, MAX_ROOM, check_name, check_room, fold
-from chatctl.server.admission import Admission, is_loopback
+from chatctl.server.admission import Admission
 from chatctl.server.config import Config
 from chatctl.server.penalties import Offence
 from chatctl.server.people import People

@@ -23,13 +23,14 @@ from chatctl import names
 from chatctl.access import address, passwords
 from chatctl.access.address import Address
 from chatctl.access.opened import AccessBook
+from chatctl.address import is_loopback
 from chatctl.errors import DataError, Refused, StorageError
 from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
 from chatctl.server import identity, permissions
-from chatctl.server.admission import Admission, is_loopback
+from chatctl.server.admission import Admission
 from chatctl.server.api.followers import Followers
 from chatctl.server.api.rates import Rates
 from chatctl.server.config import Config

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from chatctl.access.keys import Key
+from chatctl.address import is_loopback
 from chatctl.errors import FrameError, NotProven, Refused, StorageError
 from chatctl.framing import Fault
 from chatctl.history.log import Post
@@ -41,7 +42,7 @@ from chatctl.messages import (
 )
 from chatctl.names import check_name, check_room
 from chatctl.server import identity, permissions, sockets
-from chatctl.server.admission import TokenBucket, is_loopback
+from chatctl.server.admission import TokenBucket
 from chatctl.server.answers import ANSWERS
 from chatctl.server.dialects.choice import dialect_for
 from chatctl.server.dialects.dialect import Dialect, Frames
