@@ -103,32 +103,6 @@ def test_what_is_kept_is_kept(tmp_path: Path) -> None:
     assert files.keys() == {"certificate.pem", "certificate.key"}
 
 
-def test_the_key_is_nobody_elses_from_the_first_byte_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    modes: dict[str, int] = {}
-    replace = Path.replace
-
-    def look(path: Path, to: Path) -> Path:
-        modes[to.name] = path.stat().st_mode & 0o777
-        return replace(path, to)
-
-    seen: list[tuple[str, int]] = []
-    opened = os.open
-
-    def note(path: str | Path, flags: int, mode: int = 0o777) -> int:
-        seen.append((Path(path).name, mode))
-        assert flags & os.O_EXCL
-        return opened(path, flags, mode)
-
-    monkeypatch.setattr(Path, "replace", look)
-    monkeypatch.setattr(os, "open", note)
-    (tmp_path / "certificate.key.new").write_text("left behind by a crash")
-    certificate.kept_in(tmp_path, "127.0.0.1")
-    assert ("certificate.key.new", 0o600) in seen
-    assert modes["certificate.key"] == 0o600
-
-
 def test_a_crash_between_the_two_files_is_made_good(tmp_path: Path) -> None:
     (tmp_path / "certificate.key").write_text("a key whose certificate was not written")
     certificate.context_of(certificate.kept_in(tmp_path, "127.0.0.1"))

@@ -21,6 +21,7 @@ FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.mome
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
 ]
 TCP = ["keepalive", "tls"]
+FILES = ["durable"]
 LIBRARY = [f"client.{path.stem}" for path in (PACKAGE / "client").glob("*.py")]
 # Module or folder, and what of the package it may import. A folder may always import what is in it; what is
 # not named here, like cli, may import anything but cli.
@@ -42,10 +43,13 @@ LAYERS: dict[str, list[str]] = {
     "web": [*WORDS, "access.roles", "commands", "deeds"],
     "keepalive": [],
     "tls": [],
-    "access": WIRE,
-    "history": WIRE,
-    "administration": [*WIRE, *("access", "reached", "tls", "history.directory", "administration")],
+    "durable": [],
+    "secret": [*BASE, "text"],
+    "access": [*WIRE, *FILES],
+    "history": [*WIRE, *FILES],
+    "administration": [*WIRE, *("access", "reached", "secret", "tls", "history.directory", "administration")],
     **{module: [*WIRE, *FORMATS] for module in FORMATS},
+    "archive.output": [*WIRE, *FILES],
     "archive": [
         *WIRE,
         *("history.database", "history.directory", "history.journal", "history.rows", "history.traces"),
@@ -66,12 +70,12 @@ LAYERS: dict[str, list[str]] = {
         f"server.web.{name}": [*STORE, "server.people", "server.dialects", "server.web"]
         for name in ("http", "request", "sites", "statuses")
     },
-    "server": [*STORE, *TCP, "reached", "qr", "", "server", "web"],
-    "client": [*WIRE, *TCP, "", *LIBRARY],
-    "client.settings": [*WIRE, *LIBRARY, "client.settings", "client.display.look"],
+    "server": [*STORE, *TCP, *FILES, "reached", "qr", "", "server", "web"],
+    "client": [*WIRE, *TCP, *FILES, "", *LIBRARY],
+    "client.settings": [*WIRE, *FILES, *LIBRARY, "client.settings", "client.display.look"],
     "client.display": [*WIRE, *LIBRARY, "client.display"],
     "client.scripts": [*WIRE, *LIBRARY, "client.display", "client.scripts"],
-    "client.terminal": [*WIRE, *LIBRARY, "client.display", "client.terminal"],
+    "client.terminal": [*WIRE, "secret", *LIBRARY, "client.display", "client.terminal"],
     "client.terminal.exporting": [*WIRE, *LIBRARY, *FORMATS],
 }
 NETWORK = {"socket", "ssl", "selectors", "select", "asyncio"}

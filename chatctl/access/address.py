@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from chatctl.durable import put_file
+
 FILE = "address.json"
 
 
@@ -32,12 +34,7 @@ def write(directory: Path, address: Address) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    path = directory / FILE
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(msgspec.json.encode(address) + b"\n")
-    fresh.replace(path)
+    put_file(directory / FILE, msgspec.json.encode(address) + b"\n")
 
 
 def read(directory: Path) -> Address | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from chatctl.durable import synchronize
 from chatctl.errors import DataError
 from chatctl.text import one_line
 
@@ -79,10 +80,10 @@ def whole_file(path: Path, *, replace: bool, advice: str = "choose another name"
             part = Path(made, "part")
             part.touch(0o600)
             yield part
-            _synchronize(part)
+            synchronize(part)
             _refuse(path, replace, advice)
             part.replace(path)
-            _synchronize(path.parent)
+            synchronize(path.parent)
 
 
 def _refuse(path: Path, replace: bool, advice: str) -> None:
@@ -90,15 +91,6 @@ def _refuse(path: Path, replace: bool, advice: str) -> None:
         raise DataError(f"cannot write {one_line(str(path))}: that is no file")
     if path.exists() and not replace:
         raise DataError(f"{one_line(str(path))} is there already: {advice}")
-
-
-def _synchronize(path: Path) -> None:
-    """Waits until a file, or the names in a directory, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from chatctl.durable import put_file
 from chatctl.errors import DataError
 from chatctl.text import one_line
 
@@ -24,21 +24,16 @@ def state_directory() -> Path:
     return Path(named if named.startswith("/") else "~/.local/state").expanduser() / "chatctl"
 
 
-def write(path: Path, data: bytes) -> None:
-    """Puts a file, which only its owner can read, in the place of another one.
+def write(path: Path, data: bytes, *, lasting: bool = True) -> None:
+    """Puts a file, which only its owner can read, in the place of another one, as `durable.put_file` does.
 
     Raises:
         DataError: in one line, why not.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part.touch(0o600)
-        part.write_bytes(data)
-        part.replace(path)
+        put_file(path, data, lasting=lasting)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise DataError(f"cannot write {one_line(str(path))}: {error.strerror}") from None
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from chatctl.durable import synchronize
 from chatctl.errors import DataError
 
 FILE = "chatctl.db"
@@ -100,11 +101,7 @@ def open_database(directory: Path) -> sqlite3.Connection:
 def _create(path: Path) -> None:
     """Makes an empty file that is there after a power cut too."""
     path.touch(mode=0o600)
-    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    synchronize(path.parent)
 
 
 def _inspect(path: Path) -> None:

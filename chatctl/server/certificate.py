@@ -33,6 +33,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from chatctl.durable import put_file
 from chatctl.errors import DataError
 from chatctl.tls import pin_of
 
@@ -132,18 +133,9 @@ def kept_in(directory: Path, address: str) -> Certificate:
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
-    """Puts a file in its place, whole or not at all, also if the power goes."""
-    part = path.with_name(f"{path.name}.new")
     try:
-        part.unlink(missing_ok=True)
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:  # noqa: PTH123 - of a descriptor
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        put_file(path, data, mode)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise DataError(f"cannot write {path}: {error.strerror}") from None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import re
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +14,7 @@ from chatctl.client.settings.known import SETTINGS, Value, parse, told
 from chatctl.client.settings.lines import end_of
 from chatctl.client.settings.place import shown
 from chatctl.client.settings.reading import PROFILE, USED, meant, parse_file, read_text
+from chatctl.durable import put_file
 from chatctl.errors import SettingsError
 from chatctl.text import one_line
 
@@ -188,21 +188,7 @@ def write(path: Path, text: str) -> None:
         raise SettingsError(f"cannot write {shown(path)}: that is no file")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(path, text)
+        put_file(path, text.encode())
     except OSError as error:
         why = "that is in a file" if isinstance(error, FileExistsError) else error.strerror
         raise SettingsError(f"cannot write {shown(path)}: {why}") from None
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=".config-", dir=path.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        part.replace(path)
-    except BaseException:
-        part.unlink()
-        raise

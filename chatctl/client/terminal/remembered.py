@@ -69,7 +69,7 @@ class LastSeen:
             return
         self._saved_at = self._clock()
         try:
-            write(self._path, msgspec.json.encode(self._merged()))
+            write(self._path, msgspec.json.encode(self._merged()), lasting=False)
         except DataError:
             told, self._told = self._told, True
             if not told:
