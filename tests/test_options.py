@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from chatctl.client.display.look import Bell, Look, Notify, Theme, Timestamp
 from chatctl.client.own_keys import OwnKey
 from chatctl.client.scripts import listing, lookup, sending, tailing, waiting
 from chatctl.client.terminal import joining
+from chatctl.errors import ChatError
+from chatctl.secret import read_secret
 from tests.helpers import environment
 
 
@@ -333,6 +336,14 @@ def test_there_is_no_secret_on_standard_input(joined: Called) -> None:
             done = CliRunner().invoke(cli.app, ["join", "--key", "-"])
         assert str(done.exception) == "there is no key on standard input"
     assert not joined.args
+
+
+def test_what_has_the_number_of_a_closed_standard_input_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with given("text") as rest:
+        with pytest.raises(ChatError, match="there is no key on standard input"):
+            read_secret("key")
+        assert rest() == "text"
 
 
 @contextmanager

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import sys
 
 from chatctl.access.passwords import check_password
 from chatctl.errors import ChatError
-from chatctl.messages import MAX_PASSWORD
+from chatctl.secret import ask, first_line, is_typed
 
 VARIABLE = "CHATCTL_PASSWORD"
 
@@ -22,27 +20,15 @@ def new_password(name: str) -> str:
     Raises:
         ChatError: there is none, or none that will do.
     """
-    password = os.environ.get(VARIABLE) or (_typed(name) if _is_typed() else _first_line())
+    password = os.environ.get(VARIABLE) or (_typed(name) if is_typed() else first_line())
+    if not password:
+        raise ChatError(f"there is no password: it is typed, the first line of standard input, or {VARIABLE}")
     check_password(password)
     return password
 
 
-def _is_typed() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
 def _typed(name: str) -> str:
-    try:
-        password = getpass.getpass(f"New password of {name}: ")
-        if password != getpass.getpass("The same again: "):
-            raise ChatError("those were two passwords: nothing was changed")
-    except EOFError:
-        raise ChatError("there is no password: nothing was changed") from None
+    password = ask(f"new password of {name}")
+    if password and password != ask("the same again"):
+        raise ChatError("those were two passwords: nothing was changed")
     return password
-
-
-def _first_line() -> str:
-    line = "" if sys.stdin is None else sys.stdin.readline(2 * MAX_PASSWORD).rstrip("\r\n")
-    if not line:
-        raise ChatError(f"there is no password: it is the first line of standard input, or {VARIABLE}")
-    return line

@@ -235,7 +235,7 @@ def _key(ctx: typer.Context, place: _Place, key: str | None) -> str | None:
 
 def _secret(ctx: typer.Context, given: str | None, what: str) -> str | None:
     """Returns what was given, or asks for it where that is `ASK`."""
-    from chatctl.client.secret import ASK, read_secret
+    from chatctl.secret import ASK, read_secret
 
     if given != ASK:
         return given or None

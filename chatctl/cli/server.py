@@ -211,13 +211,14 @@ def serve(
         chatctl serve --keep 90d --motd "be kind"
     """
     from chatctl.history.log import Retention
+    from chatctl.secret import ASK, read_secret
     from chatctl.server import logs, server, server_key
     from chatctl.server.config import Config
 
     _check_files(tls, cert, key_file)
     if open_ and (key or new_key):
         raise typer.BadParameter("--open lets anyone in without a key")
-    key = server_key.checked(server_key.read() if key == "-" else key) if key else ""
+    key = server_key.checked(read_secret("key of this server") if key == ASK else key) if key else ""
     config = Config(
         host=host,
         port=port,

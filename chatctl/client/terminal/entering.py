@@ -11,8 +11,8 @@ from chatctl.client.coming_in import NO_ENTRY, come_in
 from chatctl.client.complaint import complain
 from chatctl.client.connection import ChatClient
 from chatctl.client.display.screen import is_terminal
-from chatctl.client.secret import ask
 from chatctl.errors import ConnectionFailed
+from chatctl.secret import ask
 
 TRIES = 3
 

@@ -23,11 +23,16 @@ def read_secret(what: str) -> str:
     Raises:
         ChatError: there is none.
     """
-    typed = sys.stdin is not None and sys.stdin.isatty()
-    secret = ask(what) if typed else _first_line()
+    typed = is_typed()
+    secret = ask(what) if typed else first_line()
     if not secret:
         raise ChatError(f"no {what} was typed" if typed else f"there is no {what} on standard input")
     return secret
+
+
+def is_typed() -> bool:
+    """Whether there is one who sits at a terminal, to be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def ask(what: str) -> str:
@@ -40,7 +45,14 @@ def ask(what: str) -> str:
         return ""
 
 
-def _first_line() -> str:
+def first_line() -> str:
+    """Returns the next line of standard input, and reads nothing behind it; nothing if there is none.
+
+    Raises:
+        ChatError: it cannot be read.
+    """
+    if sys.stdin is None:  # It is closed: its number may be that of another file by now.
+        return ""
     line = bytearray()
     try:
         while len(line) < MAX_SECRET and (byte := os.read(STDIN, 1)) not in (b"", b"\n"):
