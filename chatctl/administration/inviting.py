@@ -11,12 +11,12 @@ from chatctl.access.address import Address
 from chatctl.access.opened import AccessBook
 from chatctl.address import DEFAULT_PORT, is_loopback
 from chatctl.errors import ChatError
+from chatctl.history.directory import CERTIFICATE
 from chatctl.messages import Role
 from chatctl.names import check_room
 from chatctl.reached import links
 from chatctl.tls import pin_of
 
-CERTIFICATE = "certificate.pem"  # that a server has made for itself
 _END = "-----END CERTIFICATE-----"
 _ANYWHERE = "::"
 

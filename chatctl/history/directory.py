@@ -10,6 +10,7 @@ from types import TracebackType
 from chatctl.errors import DataError
 
 LOCK = "lock"
+CERTIFICATE = "certificate.pem"  # that a server has made for itself
 
 
 def default_directory() -> Path:

@@ -35,11 +35,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chatctl.durable import put_file
 from chatctl.errors import DataError
+from chatctl.history.directory import CERTIFICATE
 from chatctl.tls import pin_of
 
 log = logging.getLogger(__name__)
 
-CERTIFICATE = "certificate.pem"
 KEY = "certificate.key"
 LIFE = timedelta(days=3650)
 MAX_FILE = 48 * 1024  # bytes of a chain or a key: what fits into a pipe that nobody reads yet
