@@ -15,9 +15,11 @@ from typing import Generic, NoReturn, TypeVar, cast, get_args
 
 import msgspec
 
+from chatctl.errors import FrameError
 from chatctl.messages import (
     MAX_CLIENT_FRAME,
     MAX_DEPTH,
+    MAX_NONCE,
     MAX_REASON,
     MAX_SERVER_FRAME,
     VERSION,
@@ -228,6 +230,20 @@ def depth(line: bytes) -> int:
 def server_frames() -> FrameReader[ServerFrame]:
     """Returns the client's reader of what its server sends."""
     return FrameReader(_SERVER, MAX_SERVER_FRAME)
+
+
+def check_nonce(nonce: str) -> None:
+    """Accepts what is to be a nonce.
+
+    Raises:
+        FrameError: it is too long, or cannot be sent back.
+    """
+    try:
+        size = len(nonce.encode())
+    except UnicodeEncodeError:
+        raise FrameError("a nonce cannot hold lone surrogates") from None
+    if size > MAX_NONCE:
+        raise FrameError(f"a nonce has at most {MAX_NONCE} bytes")
 
 
 def _reason(error: msgspec.MsgspecError) -> str:

@@ -39,10 +39,11 @@ MAX_WHOM = 64  # characters of a name, or of an address range
 MAX_BANS_LISTED = 2_000  # of either kind
 MAX_PAGE = 500  # messages in one answer to `history` or `search`
 DEFAULT_PAGE = 100
+MAX_ID = 2**53 - 1
 
 # Whole numbers that every JSON implementation keeps exact (RFC 8259 section 6).
-Whole = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
-MessageId = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Whole = Annotated[int, Meta(ge=-MAX_ID, le=MAX_ID)]
+MessageId = Annotated[int, Meta(ge=0, le=MAX_ID)]
 Backlog = Annotated[int, Meta(ge=0, le=MAX_BACKLOG)]
 PageSize = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
 Seconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86_400)]

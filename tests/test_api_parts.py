@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatctl.errors import ChatError, Refused
-from chatctl.messages import MAX_NONCE, MAX_PAGE
+from chatctl.messages import MAX_ID, MAX_NONCE, MAX_PAGE
 from chatctl.server.api import followers, query
 from chatctl.server.api.caller import Caller, _credentials
 from chatctl.server.api.followers import BEAT_SECONDS, Follower, Followers
@@ -97,7 +97,7 @@ def test_any_number(text: str) -> None:
         assert problem.status == 400
     else:
         assert number == int(text)
-        assert 0 <= number <= query.MAX_ID
+        assert 0 <= number <= MAX_ID
 
 
 @given(st.text(max_size=5) | st.integers(-10, 2 * MAX_PAGE).map(str))

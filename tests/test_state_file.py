@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chatctl.client.scripts.state_file import MAX_ID, RECORD, StateFile
+from chatctl.client.scripts.state_file import RECORD, StateFile
 from chatctl.errors import DataError
+from chatctl.messages import MAX_ID
 from chatctl.names import MAX_ROOM
 
 LONGEST = "\U00010400" * MAX_ROOM  # four bytes each

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import structs
 
 from chatctl.errors import DataError
-from chatctl.messages import MAX_NONCE, Msg
+from chatctl.framing import check_nonce
+from chatctl.messages import Msg
 from chatctl.names import check_name
 from chatctl.text import check_text
 
@@ -18,14 +19,16 @@ def check_message(message: Msg) -> Msg:
     Its text may be empty: it was redacted then.
 
     Raises:
-        DataError: its time or its nonce cannot be.
+        DataError: its time cannot be.
+        FrameError: its nonce cannot be.
         Refused: its name or its text cannot be.
     """
     name = check_name(message.name)
     if message.text:
         check_text(message.text)
     check_at(message.at)
-    _check_nonce(message.nonce)
+    if message.nonce is not None:
+        check_nonce(message.nonce)
     return message if name == message.name else structs.replace(message, name=name)
 
 
@@ -37,14 +40,3 @@ def check_at(at: int) -> None:
     """
     if not 0 <= at <= MAX_AT:
         raise DataError(f"a time has 0 to {MAX_AT} milliseconds")
-
-
-def _check_nonce(nonce: str | None) -> None:
-    if nonce is None:
-        return
-    try:
-        size = len(nonce.encode())
-    except UnicodeEncodeError:
-        raise DataError("a nonce cannot hold lone surrogates") from None
-    if size > MAX_NONCE:
-        raise DataError(f"a nonce has at most {MAX_NONCE} bytes")

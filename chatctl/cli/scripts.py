@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SEND_SECONDS = 10.0
 LONGEST = 100_000_000  # seconds: three years
 TAIL_LINES = 10
-MAX_ID = 2**53 - 1
+MAX_ID = 2**53 - 1  # as in `messages`, which takes its time to import
 
 
 class Split(StrEnum):

@@ -14,14 +14,14 @@ from chatctl.client.transport import GONE, Transport, reason
 from chatctl.client.trust import Trust
 from chatctl.errors import Refused
 from chatctl.framing import Fault, encode, server_frames
-from chatctl.messages import MAX_SERVER_FRAME, Bye, Error, Hello, Ping, Pong, ServerFrame, Welcome
+from chatctl.messages import MAX_ID, MAX_SERVER_FRAME, Bye, Error, Hello, Ping, Pong, ServerFrame, Welcome
 from chatctl.names import check_name
 from chatctl.text import one_line
 
 QUIET_SECONDS = 30.0  # after which a server that says nothing is pinged; as long again, and the line is dead
 ANSWER_SECONDS = 10.0  # the same, while the server owes an answer
 LOOK_SECONDS = 1.0  # between two looks at whether it does
-PING = 2**53 - 1  # the number of that ping
+PING = MAX_ID  # the number of that ping
 LONGEST_WORDS = 400  # characters of what the server says about the end
 NEEDS_TLS = "tls-required"  # the code of a server that speaks nothing else
 

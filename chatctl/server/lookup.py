@@ -8,7 +8,7 @@ from typing import Protocol
 from chatctl.access.opened import AccessBook
 from chatctl.framing import encode
 from chatctl.history.log import Log
-from chatctl.messages import MAX_SERVER_FRAME, AskHistory, Found, Frame, Gap, History, Msg, Search
+from chatctl.messages import MAX_ID, MAX_SERVER_FRAME, AskHistory, Found, Frame, Gap, History, Msg, Search
 from chatctl.names import check_room
 from chatctl.server import permissions
 from chatctl.server.room import as_seen_by
@@ -25,7 +25,6 @@ class Reader(permissions.Asker, Protocol):
     author: str
 
 
-MAX_ID = 2**53 - 1
 MAX_PAGE_BYTES = MAX_SERVER_FRAME - 1024  # of the messages in one answer
 
 

@@ -13,12 +13,11 @@ from contextlib import suppress
 from chatctl.access.keys import Key
 from chatctl.address import is_loopback
 from chatctl.errors import FrameError, NotProven, Refused, StorageError
-from chatctl.framing import Fault
+from chatctl.framing import Fault, check_nonce
 from chatctl.history.log import Post
 from chatctl.messages import (
     MAX_AGENT,
     MAX_HANDSHAKE,
-    MAX_NONCE,
     Ack,
     Bye,
     ClientFrame,
@@ -495,7 +494,7 @@ class Session:
                 break
             try:
                 if say.nonce is not None:
-                    _check_nonce(say.nonce)
+                    check_nonce(say.nonce)
                     nonced = True
                 if room is None:
                     room = self.rooms.get(name) or self._joined(name)
@@ -522,7 +521,7 @@ class Session:
 
     def _tell(self, frame: Tell) -> None:
         if frame.nonce is not None:
-            _check_nonce(frame.nonce)
+            check_nonce(frame.nonce)
         check_text(frame.text)
         permissions.demand_voice(self._shared.book, self)
         at, kept = self._shared.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
@@ -732,15 +731,6 @@ _OFFENCES = {
     "unknown-type": Offence.BROKEN,
     "timeout": Offence.SILENCE,
 }
-
-
-def _check_nonce(nonce: str) -> None:
-    try:
-        size = len(nonce.encode())
-    except UnicodeEncodeError:
-        raise FrameError("a nonce cannot hold lone surrogates") from None
-    if size > MAX_NONCE:
-        raise FrameError(f"a nonce has at most {MAX_NONCE} bytes")
 
 
 def _error(

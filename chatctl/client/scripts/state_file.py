@@ -13,11 +13,11 @@ import stat
 from pathlib import Path
 
 from chatctl.errors import DataError, Refused
+from chatctl.messages import MAX_ID
 from chatctl.names import check_room
 
 RECORD = 256  # bytes: the longest room fits, and blocks are filled without a rest
 MAX_BYTES = 1 << 20
-MAX_ID = 2**53 - 1
 HEAD: dict[str, object] = {"chatctl": "state", "v": 1}
 
 

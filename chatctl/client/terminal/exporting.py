@@ -16,11 +16,9 @@ from chatctl.archive.formats import FORMATS, format_of
 from chatctl.archive.output import whole_file
 from chatctl.client.connection import ChatClient
 from chatctl.errors import ChatError, DataError
-from chatctl.messages import MAX_PAGE, History, Msg, Topic
+from chatctl.messages import MAX_ID, MAX_PAGE, History, Msg, Topic
 from chatctl.names import check_room
 from chatctl.text import one_line
-
-MAX_ID = 2**53 - 1
 
 
 def export_room(client: ChatClient, room: str, path: Path, topic: str = "") -> int:

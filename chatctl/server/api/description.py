@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import chatctl
-from chatctl.messages import DEFAULT_PAGE, MAX_NONCE, MAX_PAGE
+from chatctl.messages import DEFAULT_PAGE, MAX_ID, MAX_NONCE, MAX_PAGE
 from chatctl.names import MAX_ROOM
 from chatctl.server.web.request import MAX_BODY, Request, Response, json_response
 from chatctl.text import MAX_TEXT
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-MAX_ID = 2**53 - 1
 ID: Json = {"type": "integer", "minimum": 0, "maximum": MAX_ID}
 TEXT: Json = {
     "type": "string",

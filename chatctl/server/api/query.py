@@ -7,11 +7,10 @@ from collections.abc import Collection
 from typing import NoReturn
 from urllib.parse import parse_qsl
 
-from chatctl.messages import DEFAULT_PAGE, MAX_PAGE
+from chatctl.messages import DEFAULT_PAGE, MAX_ID, MAX_PAGE
 from chatctl.server.web.request import Problem, Request
 from chatctl.since import Since, parse_since
 
-MAX_ID = 2**53 - 1
 _FIELDS = 8
 _DIGITS = len(str(MAX_ID))
 
