@@ -20,8 +20,8 @@ from chatctl.history.log import Post
 from chatctl.history.sqlite import SqliteLog
 from chatctl.messages import MAX_PAGE, Msg, Topic
 from tests.helpers import SECONDS, RunningServer, fresh, running_server
+from tests.scripted import Line, Script
 from tests.test_archive_formats import HOSTILE
-from tests.test_reconnect import Line, Script
 
 COUNT = 2 * MAX_PAGE + 100
 TOPIC = "<b>news</b>\n\u202eof *the* day"

@@ -19,17 +19,9 @@ from chatctl.errors import ConnectionFailed
 from chatctl.messages import MAX_SERVER_FRAME, Ack, Msg, Notice
 from chatctl.tls import Channel
 from tests.helpers import SECONDS, environment
+from tests.scripted import line, welcome
 from tests.test_hostile_server import Hostile
-from tests.tls_server import (
-    Certificate,
-    TlsServer,
-    answer,
-    gone,
-    let_in,
-    line,
-    refuse,
-    welcome,
-)
+from tests.tls_server import Certificate, TlsServer, answer, gone, let_in, refuse
 
 OURS = Certificate("127.0.0.1")
 INSECURE = "--insecure does without"

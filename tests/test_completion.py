@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import socket
@@ -16,7 +15,7 @@ import pytest
 
 from chatctl.cli.commands import Commands
 from chatctl.client.settings.known import SETTINGS
-from tests import forked
+from tests import forked, scripted
 from tests.helpers import SECONDS, RunningServer, environment, running_server, wait_for
 
 CHATCTL = [sys.executable, "-m", "chatctl"]
@@ -113,28 +112,14 @@ def test_nothing_that_acts_on_a_shell_is_offered(path: Path) -> None:
 
 
 def answer_badly(sock: socket.socket) -> None:
-    counts = (
-        "frame",
-        "text",
-        "topic",
-        "name",
-        "room",
-        "nonce",
-        "backlog",
-        "rooms",
-        "outbox",
-        "rate",
-        "burst",
-    )
-    welcome = {"t": "welcome", "v": 1, "name": "x", "server": "bad", "session": "s"}
     names = ["good", "$(touch x)", "`touch x`", "a\nb", "'; touch x", 'x"', "x y", "x\\"]
     rooms = [{"room": name, "count": 1, "topic": "", "last": 0} for name in names]
     with sock.makefile("rwb") as file, suppress(OSError):
         file.readline()
-        file.write(json.dumps(welcome | {"limits": dict.fromkeys(counts, 1000)}).encode() + b"\n")
+        file.write(scripted.welcome("x"))
         file.flush()
         file.readline()
-        file.write(json.dumps({"t": "rooms", "rooms": rooms}).encode() + b"\n")
+        file.write(scripted.line("rooms", rooms=rooms))
 
 
 def test_profiles(path: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count, repeat
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pytest
 
@@ -26,24 +26,12 @@ from chatctl.client.seen import Seen
 from chatctl.errors import ConnectionFailed, Refused
 from chatctl.messages import MAX_SERVER_FRAME, Ack, Gap, Members, Msg, Notice, Presence, RoomState
 from tests.helpers import SECONDS, environment, running_server, wait_for
+from tests.scripted import line, welcome
 from tests.window import Window, command
 
 MEGABYTE = 1 << 20
 MOST_GROWTH = 50 * MEGABYTE  # of a client's memory, whatever it is sent
 STALL_SECONDS = 1.0  # without taking a byte: the client reads no more
-
-LIMITS = dict.fromkeys(
-    ("frame", "text", "topic", "name", "room", "nonce", "backlog", "rooms", "outbox", "rate", "burst"), 1
-)
-
-
-def line(t: str, **keys: Any) -> bytes:
-    return json.dumps({"t": t} | keys).encode() + b"\n"
-
-
-def welcome(**keys: Any) -> bytes:
-    frame = {"v": 1, "name": "ann", "server": "x", "session": "s", "limits": LIMITS} | keys
-    return line("welcome", **frame)
 
 
 PING = line("ping")

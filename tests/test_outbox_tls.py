@@ -12,11 +12,11 @@ from functools import partial
 import pytest
 
 from chatctl.server import certificate, outbox
-from chatctl.server.outbox import Drainer, Outbox
+from chatctl.server.outbox import Drainer
 from chatctl.tls import Channel
 from tests.helpers import SECONDS, trusting, wait_for
 from tests.sealed import update_keys
-from tests.test_outbox import FAREWELL, LIMIT, MUCH, Background, frame
+from tests.test_outbox import FAREWELL, LIMIT, Background, Line, frame
 
 ANSWERS = outbox._ANSWERS + outbox._SEALED
 
@@ -26,15 +26,11 @@ def context() -> ssl.SSLContext:
     return certificate.context_of(certificate.fresh("127.0.0.1"))
 
 
-class SealedLine:
+class SealedLine(Line):
     """An outbox with TLS at one end of a connection, and the client at the other."""
 
     def __init__(self, drainer: Drainer, context: ssl.SSLContext, limit: int) -> None:
-        self.ours, self.client = socket.socketpair()
-        self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
-        self.client.settimeout(SECONDS)
-        self.overflows = 0
-        self.outbox = Outbox(self.ours, drainer, limit, self._overflowed)
+        super().__init__(drainer, limit)
         self.server = Channel(context)
         self.outbox.secure(self.server)
         self.channel = Channel(trusting(), "localhost")
@@ -46,10 +42,6 @@ class SealedLine:
             if not self.channel.ready:
                 self.channel.feed(self.client.recv(1 << 16))
                 self.client.sendall(self.channel.pending())
-
-    def _overflowed(self) -> bytes:
-        self.overflows += 1
-        return FAREWELL
 
     def open(self) -> bytes:
         """Returns what the server is told by what came last."""
@@ -72,19 +64,6 @@ class SealedLine:
         while piece := self.client.recv(1 << 16):
             data += self.channel.feed(piece)
         return bytes(data)
-
-    def stall(self) -> bytes:
-        """Puts more than the socket takes; returns it."""
-        head = frame("head", MUCH)
-        self.outbox.put(head)
-        assert not self.outbox.wait_empty(0)
-        return head
-
-    def close(self) -> None:
-        self.outbox.abandon()
-        self.outbox.finish(b"", 0)
-        self.ours.close()
-        self.client.close()
 
 
 @pytest.fixture

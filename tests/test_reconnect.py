@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import subprocess
 import sys
 import threading
@@ -11,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,6 +21,7 @@ from chatctl.errors import ConnectionFailed, Refused
 from chatctl.messages import Ack, Gap, Join, Msg, Rename, RoomState
 from tests.helpers import SECONDS, RunningServer, environment, fixed_port, fresh, running_server, wait_for
 from tests.proxy import Proxy
+from tests.scripted import Line, Script
 from tests.window import Window
 
 POSTS = 200
@@ -101,95 +99,6 @@ def test_rooms_are_those_one_is_in() -> None:
 
 
 # Against a scripted server
-
-
-class Script:
-    """A server that plays one connection after another; each part gets the connection and the hello."""
-
-    def __init__(self, *parts: Callable[[Line], None]) -> None:
-        self._parts = parts
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address: tuple[str, int] = self._listener.getsockname()
-        self._failed: list[BaseException] = []
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def _serve(self) -> None:
-        try:
-            for part in self._parts:
-                sock, _ = self._listener.accept()
-                with sock:
-                    sock.settimeout(SECONDS)
-                    part(Line(sock))
-        except BaseException as failure:  # noqa: BLE001 - shown by the test
-            self._failed.append(failure)
-
-    def __enter__(self) -> Script:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._thread.join(SECONDS)
-        self._listener.close()
-        if self._failed and kind is None:
-            raise self._failed[0]
-        assert kind or not self._thread.is_alive()
-
-
-class Line:
-    """The server's end of a connection, in a script."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._file = sock.makefile("rb")
-
-    def send(self, t: str, **keys: Any) -> None:
-        self._sock.sendall(json.dumps({"t": t} | keys).encode() + b"\n")
-
-    def receive(self, t: str) -> dict[str, Any]:
-        frame = self.receive_any()
-        assert frame["t"] == t, frame
-        return frame
-
-    def receive_any(self) -> dict[str, Any]:
-        frame = json.loads(self._file.readline())
-        assert isinstance(frame, dict)
-        return frame
-
-    def welcome(self, session: str, name: str = "ann") -> dict[str, Any]:
-        """Lets the client in; returns its hello."""
-        hello = self.receive("hello")
-        limits = dict.fromkeys(
-            (
-                "frame",
-                "text",
-                "topic",
-                "name",
-                "room",
-                "nonce",
-                "backlog",
-                "rooms",
-                "outbox",
-                "rate",
-                "burst",
-            ),
-            1,
-        )
-        self.send("welcome", v=1, name=name, server="x", session=session, limits=limits)
-        return hello
-
-    def room(self, last: int, room: str = "lobby") -> None:
-        self.send("room", room=room, topic="", count=1, members=["ann"], last=last)
-
-    def msg(self, id_: int, **keys: Any) -> None:
-        self.send("msg", id=id_, at=1, room="lobby", name="bob", text=f"text {id_}", **keys)
-
-    def pong(self) -> None:
-        """Answers the ping behind the hello."""
-        self.send("pong", re=self.receive("ping")["n"])
-
-    def bye(self) -> None:
-        self.receive("bye")
-        self.send("bye", code="bye", text="goodbye")
 
 
 @pytest.fixture
@@ -405,18 +314,13 @@ def restartable(data: Path) -> Iterator[Callable[[], RunningServer]]:
 
         def start() -> RunningServer:
             servers.close()
-            server = RunningServer("--data", str(data), "--rate", "0", "--port", str(port))
-            servers.callback(end, server)
+            server = servers.enter_context(
+                running_server("--data", str(data), "--rate", "0", "--port", str(port))
+            )
+            servers.callback(server.kill)
             return server
 
         yield start
-
-
-def end(server: RunningServer) -> None:
-    if server.proc.poll() is None:
-        server.kill()
-    server._log.close()
-    server._data.cleanup()
 
 
 @pytest.mark.usefixtures("_impatient")

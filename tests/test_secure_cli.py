@@ -13,17 +13,8 @@ import pytest
 
 from tests import forked
 from tests.helpers import SECONDS, environment, wait_for
-from tests.tls_server import (
-    Act,
-    Certificate,
-    TlsServer,
-    answer,
-    authorities,
-    let_in,
-    line,
-    refuse,
-    welcome,
-)
+from tests.scripted import line, welcome
+from tests.tls_server import Act, Certificate, TlsServer, answer, authorities, let_in, refuse
 from tests.window import Window
 
 OURS = Certificate("127.0.0.1")

@@ -20,6 +20,7 @@ from chatctl.client.scripts.sending import Goal, Sending, words
 from chatctl.messages import MAX_CLIENT_FRAME, Ack, Error
 from chatctl.text import MAX_TEXT
 from tests.helpers import SECONDS, RunningServer, fixed_port, fresh, running_server, wait_for
+from tests.scripted import welcome
 from tests.shell import run, running
 
 
@@ -202,26 +203,9 @@ class Silent:
         self._thread.join(SECONDS)
 
     def _serve(self) -> None:
-        limits = dict.fromkeys(
-            (
-                "frame",
-                "text",
-                "topic",
-                "name",
-                "room",
-                "nonce",
-                "backlog",
-                "rooms",
-                "outbox",
-                "rate",
-                "burst",
-            ),
-            1,
-        )
-        welcome = {"t": "welcome", "v": 1, "name": "eve", "server": "x", "session": "s", "limits": limits}
         sock, _ = self._listener.accept()
         with sock:
-            sock.sendall(json.dumps(welcome).encode() + b"\n" + self._words)
+            sock.sendall(welcome("eve") + self._words)
             while data := sock.recv(1 << 16):
                 self.heard += data
 

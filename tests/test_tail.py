@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.helpers import RunningServer, fixed_port, fresh, running_server, wait_for
+from tests.scripted import Line, Script
 from tests.shell import Job, is_there, run, running
-from tests.test_reconnect import Line, Script
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from chatctl.client.trust import Tls, Trust
 from chatctl.errors import ConnectionFailed
 from chatctl.messages import Notice
 from tests.helpers import SECONDS, environment
-from tests.tls_server import Certificate, TlsServer, authorities, let_in, line, welcome
+from tests.scripted import line, welcome
+from tests.tls_server import Certificate, TlsServer, authorities, let_in
 
 OURS = Certificate("127.0.0.1", "localhost")
 OTHER = Certificate("127.0.0.1", "localhost")

@@ -16,21 +16,9 @@ import trustme
 
 from chatctl.tls import pin_of
 from tests.helpers import SECONDS
-
-LIMITS = dict.fromkeys(
-    ("frame", "text", "topic", "name", "room", "nonce", "backlog", "rooms", "outbox", "rate", "burst"), 1
-)
+from tests.scripted import line, welcome
 
 Act = Callable[[socket.socket], None]
-
-
-def line(t: str, **keys: Any) -> bytes:
-    return json.dumps({"t": t} | keys).encode() + b"\n"
-
-
-def welcome(name: str = "ann", **keys: Any) -> bytes:
-    frame = {"v": 1, "name": name, "server": "x", "session": "s", "limits": LIMITS} | keys
-    return line("welcome", **frame)
 
 
 class Certificate:
