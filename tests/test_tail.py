@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from chatctl.client.scripts.handler import Handler
+from chatctl.messages import Msg
 from tests.helpers import RunningServer, fixed_port, fresh, running_server, wait_for
 from tests.scripted import Line, Script
 from tests.shell import Job, is_there, run, running
@@ -265,6 +267,15 @@ def test_what_others_say_is_data_and_nothing_else(server: RunningServer, tmp_pat
     expected += [f"2|ann|{room}|waves|5|action|waves|\n", f"2|ann||{HOSTILE[0]}||text|{HOSTILE[0]}|\n"]
     assert show.read_text() == "".join(expected)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["show", "shown"]
+
+
+def test_a_command_gets_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CHATCTL_KEY", "CHATCTL_PASSWORD"):
+        monkeypatch.setenv(name, "topsecret")
+    Handler(["sh", "-c", f"env > {tmp_path}/env"]).run(Msg(1, 1, "lobby", "bob", "hi"))
+    given = (tmp_path / "env").read_text()
+    assert "CHATCTL_TEXT=hi\n" in given
+    assert "topsecret" not in given
 
 
 def test_what_a_command_prints_is_its_own_and_a_failure_counts_as_handled(

@@ -15,6 +15,8 @@ from chatctl.text import MAX_TEXT
 
 GRACE_SECONDS = 2.0  # for a command to end when it is told to
 
+_SECRETS = {b"CHATCTL_KEY", b"CHATCTL_PASSWORD"}  # which are none of its business
+
 
 class Handler:
     """Runs one command.
@@ -25,7 +27,7 @@ class Handler:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self._environment = {key: value for key, value in os.environb.items() if key != b"CHATCTL_KEY"}
+        self._environment = {key: value for key, value in os.environb.items() if key not in _SECRETS}
 
     def run(self, message: Msg | Told) -> None:
         """Runs the command for a message, and waits for its end; that it fails is told.
