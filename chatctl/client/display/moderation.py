@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from chatctl.client.display.entry import styled
+from chatctl.client.display.labels import local_time, name_text, room_label
 from chatctl.client.display.themes import Palette
 from chatctl.deeds import DEEDS
 from chatctl.messages import Ban, Bans, Mode, Moderated
@@ -30,11 +29,11 @@ def deed(event: Moderated, you: str, palette: Palette) -> Text:
         palette: the colours.
     """
     before, behind = DEEDS[event.what]
-    body = _name(event.name, palette).append(f" {before} ")
-    body.append_text(Text("you") if fold(event.whom) == fold(you) else _name(event.whom, palette))
+    body = name_text(event.name, palette).append(f" {before} ")
+    body.append_text(Text("you") if fold(event.whom) == fold(you) else name_text(event.whom, palette))
     body.append(behind)
     if event.room is not None and event.what in ("allow", "disallow"):
-        body.append(f" #{one_line(event.room)}")
+        body.append(f" {room_label(event.room)}")
     if event.until is not None:
         body.append(f" for {length((event.until - event.at) / 1000)}")
     return body.append(f": {one_line(event.reason)}") if event.reason else body
@@ -77,10 +76,7 @@ def _padded(cell: str, width: int) -> str:
 
 def moment(at: int) -> str:
     """Returns the local time of `at`, milliseconds since the Unix epoch."""
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(at / 1000))
-    except (OverflowError, ValueError, OSError):
-        return "a time that no calendar has"
+    return local_time(at, "%Y-%m-%d %H:%M") or "a time that no calendar has"
 
 
 def mode(event: Mode, palette: Palette) -> Text:
@@ -92,11 +88,7 @@ def mode(event: Mode, palette: Palette) -> Text:
         "topic-locked": event.topic_locked,
     }
     words = ", ".join(word for word, chosen in choices.items() if chosen) or "open to everybody"
-    room = f"#{one_line(event.room)}"
+    room = room_label(event.room)
     if event.name is None:
         return Text(f"{room} is {words}")
-    return _name(event.name, palette).append(f" changed {room}: it is {words}")
-
-
-def _name(name: str, palette: Palette) -> Text:
-    return styled(one_line(name), palette.name_style(name))
+    return name_text(event.name, palette).append(f" changed {room}: it is {words}")

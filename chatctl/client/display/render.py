@@ -15,6 +15,7 @@ from rich.text import Text
 
 from chatctl.client.display import moderation
 from chatctl.client.display.entry import Entry, Unwrapped, styled
+from chatctl.client.display.labels import local_time, name_text, role_label, room_label
 from chatctl.client.display.look import Timestamp
 from chatctl.client.display.markup import markup, mentions
 from chatctl.client.display.shown import Copyable, Failed, Heading, Numbered, SinceYouLeft, ToldTo
@@ -33,7 +34,6 @@ from chatctl.messages import (
     Presence,
     Redacted,
     Renamed,
-    Role,
     RoomLine,
     Rooms,
     RoomState,
@@ -90,10 +90,7 @@ def entry(event: Frame, view: View, manner: Manner) -> Entry | None:
 
 def day_of(at: int) -> str:
     """Returns the local day of `at`, milliseconds since the epoch, empty if no calendar has it."""
-    try:
-        return time.strftime("%A, %d %B %Y", time.localtime(at / 1000))
-    except (OverflowError, ValueError, OSError):
-        return ""
+    return local_time(at, "%A, %d %B %Y") or ""
 
 
 class _Drawing:
@@ -170,10 +167,7 @@ class _Drawing:
 
     def _time(self, at: int) -> str:
         form = {"off": "", "time": "%H:%M", "datetime": "%Y-%m-%d %H:%M:%S"}[self._manner.timestamp]
-        try:
-            return time.strftime(form, time.localtime(at / 1000))
-        except (OverflowError, ValueError, OSError):
-            return "--:--" if form else ""  # A time that no calendar has.
+        return form and (local_time(at, form) or "--:--")
 
     # What happens
 
@@ -299,11 +293,6 @@ def _standing(user: User) -> str:
     return f"; {role_label(user.role)}{account}"
 
 
-def role_label(role: Role) -> str:
-    """Returns what somebody of that role is."""
-    return "an owner" if role == "owner" else f"a {role}"
-
-
 def separator(text: str, manner: Manner) -> Entry:
     """Returns a line between what was said before and after."""
     style = manner.palette.separator
@@ -329,16 +318,6 @@ def ago(at: int, now: float) -> str:
     """Returns how long ago `at`, milliseconds since the epoch, was at `now`, seconds since then."""
     seconds = now - max(min(at, 2**53), -(2**53)) / 1000  # A server may send any number.
     return f"{span(seconds)} ago" if seconds >= 1 else "just now"
-
-
-def name_text(name: str, colours: Palette) -> Text:
-    """Returns a name in its colour."""
-    return styled(one_line(name), colours.name_style(name))
-
-
-def room_label(room: str) -> str:
-    """Returns a room as people write it."""
-    return f"#{one_line(room)}"
 
 
 def _words(text: str) -> Text:

@@ -97,8 +97,8 @@ def _people(members: Members) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
 
+    from chatctl.client.display.labels import name_text, room_label
     from chatctl.client.display.look import Look
-    from chatctl.client.display.render import name_text, room_label
     from chatctl.client.display.screen import settle
     from chatctl.client.display.themes import palette
 
@@ -119,7 +119,7 @@ def _rooms(rooms: Rooms) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from chatctl.client.display.render import room_label
+    from chatctl.client.display.labels import room_label
 
     table = Table("room", "people", "topic", box=SIMPLE_HEAD)
     table.columns[1].justify = "right"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from chatctl.client.display.labels import room_label
 from chatctl.client.display.moderation import moment
-from chatctl.client.display.render import room_label
 from chatctl.client.display.shown import Copyable
 from chatctl.invite import Invitation, format_link
 from chatctl.messages import Frame, Invite, Invited, Notice, SetMode

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chatctl.client.display import codes
+from chatctl.client.display.labels import room_label
 from chatctl.client.display.look import Bell, Look, Notify
-from chatctl.client.display.render import room_label
 from chatctl.client.terminal.places import Places
 from chatctl.messages import Frame, Msg, Told
 

@@ -14,9 +14,10 @@ from msgspec import structs
 
 from chatctl import commands
 from chatctl.client.connection import ChatClient
+from chatctl.client.display.labels import room_label
 from chatctl.client.display.look import Look
 from chatctl.client.display.markup import mentions
-from chatctl.client.display.render import View, room_label
+from chatctl.client.display.render import View
 from chatctl.client.display.shown import Failed, Numbered, SinceYouLeft, ToldTo
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
 from chatctl.client.terminal.administering import asking_for_an_invitation, invited, mode

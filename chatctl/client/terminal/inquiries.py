@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from chatctl.client.display.render import room_label
+from chatctl.client.display.labels import room_label
 from chatctl.client.display.shown import Heading
 from chatctl.commands import UsageError
 from chatctl.messages import MAX_PAGE, AskHistory, Found, Frame, History, Msg, Notice, Search
@@ -78,7 +78,6 @@ class Inquiries:
         yield from messages
         yield Heading("now")
 
-    def forget(self, number: int | None) -> None:
+    def forget(self, number: int) -> None:
         """Notes that a question was refused."""
-        if number is not None:
-            self._asked.pop(number, None)
+        self._asked.pop(number, None)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from chatctl.client.display.render import room_label
+from chatctl.client.display.labels import room_label
 from chatctl.client.terminal.places import Place, Places
 from chatctl.text import one_line
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chatctl.access.roles import REDACT, is_at_least
-from chatctl.client.display.render import role_label
+from chatctl.client.display.labels import role_label
 from chatctl.messages import Account, Role, Welcome
 from chatctl.text import one_line
 
