@@ -62,9 +62,10 @@ def show_found(
     as_json: bool,
 ) -> int:
     """Prints the messages that hold every word of `text`, the oldest first; as `show_history`."""
+    room = None if room is None else check_room(room)
     with visit(access, listen=False) as client:
-        found = client.search(text, None if room is None else check_room(room), limit=limit or DEFAULT_LIMIT)
-        view = View(client.name, "" if room is None else check_room(room))
+        found = client.search(text, room, limit=limit or DEFAULT_LIMIT)
+        view = View(client.name, room or "")
         code = _print([found.messages[::-1]], "nothing was found", view, as_json=as_json)
         if found.more:
             shown = len(found.messages)

@@ -57,7 +57,7 @@ def _converse(client: ChatClient, to: Access, room: str, look: Look, *, plain: b
     typed = is_terminal(sys.stdin)
     # What a program reads is all that was said, and nobody has seen it.
     kept = state_directory() if typed else None
-    last_seen = LastSeen(kept and kept / "seen.json", f"{to.host}:{to.port}")
+    last_seen = LastSeen(kept and kept / "seen.json", to.server)
     plain = plain or os.environ.get("TERM") == "dumb"  # which has no cursor that could be moved
     conversation = Conversation(client, room, Ignored(kept and kept / "ignored"), last_seen, look)
     if kept and is_terminal(sys.stdout) and not plain:

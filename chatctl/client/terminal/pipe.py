@@ -19,6 +19,7 @@ from chatctl.client.display.screen import choose_paint, is_terminal
 from chatctl.client.display.shown import Failed
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
 from chatctl.client.lines import read_lines
+from chatctl.client.signals import BROKEN_PIPE
 from chatctl.client.terminal.asking import Question
 from chatctl.client.terminal.conversation import Conversation, exported
 from chatctl.client.terminal.hidden import HiddenInput
@@ -29,7 +30,6 @@ from chatctl.text import MAX_TEXT
 
 READ_BYTES = 64 * 1024
 IN_FLIGHT = 64  # posts sent before the first of them is acked
-BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 
 class Pipe:

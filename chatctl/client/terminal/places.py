@@ -132,9 +132,7 @@ class Places:
     def note(self, room: str, number: int, *, mine: bool = False, called: bool = False) -> None:
         """Notes that message `number` of `room` was shown."""
         place = self._places.get(room)
-        if place is None:
-            return
-        if room != self.focus and not mine and number > place.replayed:
+        if place and room != self.focus and not mine and number > place.replayed:
             place.unread += 1
             place.called += called
 
