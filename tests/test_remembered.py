@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from chatctl.client.private import state_directory
+from chatctl.client.directories import state_directory
 from chatctl.client.terminal.remembered import (
     MAX_ROOMS,
     MAX_SERVERS,

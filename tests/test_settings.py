@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from chatctl import messages
 from chatctl.client import greeting
+from chatctl.client.directories import shown
 from chatctl.client.settings import changes, known
 from chatctl.client.settings.known import SETTINGS, variable
 from chatctl.client.settings.lines import line_of
-from chatctl.client.settings.place import settings_path, shown
+from chatctl.client.settings.place import settings_path
 from chatctl.client.settings.reading import MAX_BYTES, Settings, load
 from chatctl.errors import SettingsError
 

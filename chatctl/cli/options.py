@@ -108,7 +108,8 @@ Room = Annotated[
 
 def _use_settings(ctx: typer.Context, profile: str | None) -> str | None:
     """Makes what is set the default of each option whose variable would say the same."""
-    from chatctl.client.settings.place import is_missing, settings_path, shown
+    from chatctl.client.directories import shown
+    from chatctl.client.settings.place import is_missing, settings_path
 
     if profile is None and is_missing(settings_path()):
         return None
@@ -184,10 +185,9 @@ def access(
         ChatError: there is no name, or no key or password where it was to be read.
         BadParameter: what was given is no address, or there are two.
     """
+    from chatctl.client.directories import configuration_directory, state_directory
     from chatctl.client.known_hosts import KnownHosts
     from chatctl.client.own_keys import OwnKeys
-    from chatctl.client.private import state_directory
-    from chatctl.client.settings.place import KNOWN_HOSTS, directory
 
     if where is not None and _rank(ctx, "server") == 0:
         raise typer.BadParameter("give HOST or --server, not both")
@@ -202,7 +202,7 @@ def access(
         pin=(place.link and place.link.pin) or None,
         insecure=insecure,
         room=_room(ctx, place),
-        known_hosts=KnownHosts(directory() / KNOWN_HOSTS),
+        known_hosts=KnownHosts(configuration_directory() / "known_hosts"),
         own_keys=OwnKeys(state_directory() / "keys.json"),
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chatctl.address import join_address
+from chatctl.client.directories import shown
 from chatctl.client.private import alone, write
 from chatctl.errors import DataError
 from chatctl.text import one_line
@@ -43,9 +44,7 @@ class KnownHosts:
 
     def __str__(self) -> str:
         """Returns where the file is, as it is told to people: in one line, and from their home on."""
-        home = os.environ.get("HOME", "").rstrip("/")
-        text = str(self.path)
-        return one_line(f"~{text[len(home) :]}" if home and text.startswith(f"{home}/") else text)
+        return shown(self.path)
 
     def find(self, host: str, port: int) -> Known | None:
         """Returns by what a server is known, if it is; a line that was damaged is a key that nobody has.

@@ -13,17 +13,6 @@ from chatctl.errors import DataError
 from chatctl.text import one_line
 
 
-def state_directory() -> Path:
-    """Returns where a client keeps what it knows between its runs."""
-    if sys.platform != "linux":
-        import platformdirs
-
-        return Path(platformdirs.user_state_dir("chatctl", appauthor=False))
-    # What platformdirs would say, whose import takes several milliseconds of each start.
-    named = os.environ.get("XDG_STATE_HOME", "").strip()
-    return Path(named if named.startswith("/") else "~/.local/state").expanduser() / "chatctl"
-
-
 def write(path: Path, data: bytes, *, lasting: bool = True) -> None:
     """Puts a file, which only its owner can read, in the place of another one, as `durable.put_file` does.
 

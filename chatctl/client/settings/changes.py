@@ -9,10 +9,10 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chatctl.client.directories import shown
 from chatctl.client.private import alone
 from chatctl.client.settings.known import SETTINGS, Value, parse, told
 from chatctl.client.settings.lines import end_of
-from chatctl.client.settings.place import shown
 from chatctl.client.settings.reading import PROFILE, USED, meant, parse_file, read_text
 from chatctl.durable import put_file
 from chatctl.errors import SettingsError

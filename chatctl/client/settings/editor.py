@@ -9,8 +9,9 @@ import signal
 import subprocess
 from pathlib import Path
 
+from chatctl.client.directories import shown
 from chatctl.client.settings.changes import template, write
-from chatctl.client.settings.place import is_missing, shown
+from chatctl.client.settings.place import is_missing
 from chatctl.errors import SettingsError
 from chatctl.text import one_line
 

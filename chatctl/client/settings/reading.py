@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chatctl.client.directories import shown
 from chatctl.client.settings.known import SETTINGS, Value, told, variable
-from chatctl.client.settings.place import settings_path, shown
+from chatctl.client.settings.place import settings_path
 from chatctl.errors import SettingsError
 from chatctl.text import one_line
 

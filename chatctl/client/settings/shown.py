@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from chatctl.client.directories import shown
 from chatctl.client.settings.known import SETTINGS, Value, parse, told, variable
-from chatctl.client.settings.place import shown
 from chatctl.client.settings.reading import PROFILE, Settings
 from chatctl.text import one_line
 

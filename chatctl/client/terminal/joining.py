@@ -7,9 +7,9 @@ import sys
 
 from chatctl.client.access import Access
 from chatctl.client.connection import ChatClient
+from chatctl.client.directories import state_directory
 from chatctl.client.display.look import Look
 from chatctl.client.display.screen import is_terminal, settle
-from chatctl.client.private import state_directory
 from chatctl.client.terminal.conversation import Conversation
 from chatctl.client.terminal.entering import enter
 from chatctl.client.terminal.remembered import Ignored, LastSeen
