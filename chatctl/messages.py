@@ -565,6 +565,15 @@ class Notice(Frame, tag="notice"):
     text: Words
 
 
+# With these codes it ends for good: the server would say the same again, or someone wanted it so.
+FINAL = frozenset(
+    {
+        *("replaced", "kicked", "banned", "auth-required", "auth-failed", "forbidden", "tls-required"),
+        *("bad-name", "bad-room", "bad-frame", "too-long", "unsupported-version", "bye"),
+    }
+)
+
+
 class Error(Frame, tag="error", kw_only=True):
     """A refusal: ``code`` for programs, ``text`` for people; with ``fatal`` the connection closes next.
 

@@ -80,6 +80,18 @@ def test_commands_for_scripts_are_measured(tmp_path: Path) -> None:
     assert all(figures["s"] > 0 for figures in rows.values())
 
 
+def test_the_page_is_measured(tmp_path: Path) -> None:
+    if not shutil.which("chromium") and os.environ.get("CI") != "true":
+        pytest.skip("chromium is not installed")
+    done = benchmark("--mode", "page", "--rounds", "1", "--json", "--picture", str(tmp_path / "picture.svg"))
+    assert done.returncode == 0, done.stderr
+    (rows,) = json.loads(done.stdout).values()
+    assert len(rows) == 2
+    for figures in rows.values():
+        assert 0 < figures["parsed"] <= figures["usable"]
+        assert figures["painted"] > 0
+
+
 def test_what_is_not_known_is_refused(tmp_path: Path) -> None:
     done = benchmark("--only", "nobody", "--picture", str(tmp_path / "picture.svg"))
     assert done.returncode == 2

@@ -423,6 +423,7 @@ def test_handshakes_that_are_none(server: RunningServer) -> None:
     key = {"sec_websocket_key": "AAAAAAAAAAAAAAAAAAAAAA=="}
     for headers, status in [
         (usual | key | {"sec_websocket_version": "8"}, 400),
+        (usual | key | {"sec_websocket_version": "13\x1d"}, 400),
         (usual | {"sec_websocket_key": "short"}, 400),
         (usual, 400),
         (usual | key | {"upgrade": "h2c"}, 426),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from chatctl.client.ended import LineEnded
-from chatctl.client.retry import FINAL
+from chatctl.client.retry import ENDS
 from chatctl.client.transport import GONE, Transport, reason
 from chatctl.client.trust import Trust
 from chatctl.errors import Refused
@@ -230,5 +230,5 @@ def _is_unknown(frame: ServerFrame | Fault) -> bool:
 
 
 def _farewell(frame: Bye | Error, retry: float | None = None) -> LineEnded:
-    refused = frame.code in FINAL and frame.code != "bye"
+    refused = frame.code in ENDS and frame.code != "bye"
     return LineEnded(_words(frame.text) or GONE, code=frame.code, retry=retry, refused=refused)

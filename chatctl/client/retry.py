@@ -5,14 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-# The server would say the same again, or someone wanted it so.
-FINAL = frozenset(
-    {
-        *("replaced", "kicked", "banned", "auth-required", "auth-failed", "forbidden"),
-        *("tls-required", "untrusted"),
-        *("bad-name", "bad-room", "bad-frame", "too-long", "unsupported-version", "bye"),
-    }
-)
+from chatctl.messages import FINAL
+
+ENDS = FINAL | {"untrusted"}
 SHORTEST = 0.5  # seconds
 LONGEST = 30.0  # seconds
 LONGEST_ASKED = 300.0  # seconds, whatever a server asks for
@@ -56,7 +51,7 @@ class Retry:
             asked: the seconds after which the server invites to come back.
         """
         now = self._clock()
-        if code in FINAL or (code == "name-taken" and self._taken_for(now) > TAKEN_SECONDS):
+        if code in ENDS or (code == "name-taken" and self._taken_for(now) > TAKEN_SECONDS):
             return None
         if self._connected_at is not None and now - self._connected_at >= STEADY_SECONDS:
             self._longest = 2 * SHORTEST

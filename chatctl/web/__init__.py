@@ -11,6 +11,7 @@ from importlib.resources import files as resources
 
 from msgspec.json import encode
 
+from chatctl.messages import FINAL
 from chatctl.web.colours import names_css
 from chatctl.web.table import commands
 from chatctl.web.words import WORDS
@@ -19,7 +20,6 @@ TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
-    "json": "application/json",
 }
 # To be sent with each of them.
 HEADERS = {
@@ -35,14 +35,21 @@ HEADERS = {
 @cache
 def files() -> dict[str, tuple[str, bytes]]:
     """Returns what there is to be had, by path: its content type, and its bytes."""
-    found = {
-        "/commands.json": (TYPES["json"], encode(commands())),
-        "/words.json": (TYPES["json"], encode(WORDS)),
-        "/names.css": (TYPES["css"], names_css().encode()),
-    }
+    found = {"/tables.js": (TYPES["js"], _tables())}
     for file in resources(__name__).iterdir():
         suffix = file.name.rpartition(".")[2]
         if suffix in TYPES:
-            path = "/" if file.name == "index.html" else f"/{file.name}"
-            found[path] = TYPES[suffix], file.read_bytes()
+            path = "/" if suffix == "html" else f"/{file.name}"
+            body = file.read_bytes() + (names_css().encode() if suffix == "css" else b"")
+            found[path] = TYPES[suffix], body
     return found
+
+
+def links() -> str:
+    """Returns a Link header for the page (RFC 8288): else a browser learns of modules one after the other."""
+    return ", ".join(f"<{path}>; rel=modulepreload" for path in files() if path.endswith(".js"))
+
+
+def _tables() -> bytes:
+    tables = {"table": commands(), "words": WORDS, "final": sorted(FINAL)}
+    return b"".join(b"export const %b = %b;\n" % (name.encode(), encode(tables[name])) for name in tables)

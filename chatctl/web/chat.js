@@ -7,10 +7,10 @@ import * as log from "./log.js";
 import { mentions } from "./markup.js";
 import * as page from "./main.js";
 import { labelOf, nameOf, names } from "./rows.js";
+import { words } from "./tables.js";
 import { bytes, fold, moment, oneLine, plural, visible } from "./text.js";
 
 const PLACED = ["msg", "topic", "mode", "redacted", "presence", "gap", "members"]; // of a room that one is in
-const words = await (await fetch("/words.json")).json();
 export { link };
 link.onFrame((frame, item) => {
 	const place = inRoom(frame.room);

@@ -1,4 +1,4 @@
-"""The colours of names on the page, as its ``/names.css`` has them: those that names have in a terminal."""
+"""The colours of names on the page, which ``/style.css`` ends with: those that names have in a terminal."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 // Slash commands, by the table and the rules of chatctl/commands.py.
 
+import { table } from "./tables.js";
 import { oneLine } from "./text.js";
 
 const UNITS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 const LONGEST = 3660 * UNITS.d;
-export const table = await (await fetch("/commands.json")).json();
 const offered = (role) => table.filter(({ roles }) => roles.includes(role));
 const named = (word) => table.find(({ name }) => name === word.toLowerCase());
 

@@ -39,7 +39,7 @@ export function put(texts) {
 const read = (storage) => JSON.parse(storage.chatctl ?? "{}");
 /** Of this tab: name, key, session, rooms, unacked, drafts, unread, talks, focus, ignored, away. */
 export const kept = read(sessionStorage);
-/** Of this browser: name, keys, theme, notify. */
+/** Of this browser: name, keys, notify. */
 export const chosen = read(localStorage);
 let timer;
 

@@ -2,9 +2,8 @@
 // answer. Frames are handed on as they come; its own are those whose type begins with "_".
 
 import { keep, kept } from "./dom.js";
+import { final } from "./tables.js";
 
-const FINAL =
-	"replaced banned kicked auth-required auth-failed forbidden bad-name bad-room bad-frame too-long unsupported-version tls-required bye";
 const [SHORTEST, LONGEST] = [500, 30_000]; // milliseconds, as all times
 const STEADY = 10_000; // after which the next wait is short again
 const TAKEN = 30_000; // for which one's own old connection may have the name
@@ -83,7 +82,7 @@ function lost() {
 
 function waiting(code, asked) {
 	const now = Date.now();
-	if (FINAL.split(" ").includes(code) || leaving) return;
+	if (final.includes(code) || leaving) return;
 	if (code === "name-taken" && (!everIn || now - (takenAt ??= now) > TAKEN)) return;
 	if (now - connectedAt >= STEADY) pause = 2 * SHORTEST;
 	connectedAt = NaN;

@@ -7,7 +7,6 @@ import * as log from "./log.js";
 import { badge, labelOf, nameOf } from "./rows.js";
 import { clock, day, oneLine, plural, visible } from "./text.js";
 
-const THEMES = ["auto", "light", "dark"];
 const PEOPLE_SHOWN = 300;
 const tight = matchMedia("(max-width: 1060px)");
 let asked; // a command that lacks a password, and what becomes of it then
@@ -109,13 +108,6 @@ export function notify(place, { name, text }) {
 		window.focus();
 		chat.go(place);
 	};
-}
-
-function theme(step) {
-	chosen.theme = THEMES[(THEMES.indexOf(chosen.theme ?? "auto") + step) % 3];
-	document.documentElement.dataset.theme = chosen.theme;
-	put({ theme: `Theme: ${chosen.theme}` });
-	keep();
 }
 
 export async function search(text) {
@@ -252,7 +244,6 @@ const clicks = {
 	"close-panel": back,
 	newest,
 	notify: allow,
-	theme: () => theme(1),
 	leave: () => chat.link.leave(),
 	back: stop,
 	"line-do": () => (chat.link.timer ? chat.link.hurry() : location.reload()),
@@ -278,7 +269,6 @@ addEventListener("hashchange", takeKey);
 tight.addEventListener("change", resized);
 composer.compose(chat.completions, chat.perform);
 takeKey();
-theme(0);
 showNotify();
 $.notify.hidden = !isSecureContext || !window.Notification;
 resized();

@@ -4,11 +4,17 @@ import { el } from "./dom.js";
 import { fold } from "./text.js";
 
 const MOST = 250; // of each kind in a text
-const FENCE = /^ {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$/gm;
+const FENCE = /^ {0,3}(`{3,}|~{3,})([^\n]*)$/gm;
+const LANGUAGE = /^[\p{L}\p{N}_+#.-]*$/u;
 const LITERAL = /`+|(?<![\p{L}\p{N}_])https?:\/\/(?:[\p{L}\p{N}_]|\[[\da-f:]+\])[^\s<>"`]*/giu;
 const PAIRS = { ")": "(", "]": "[", "}": "{" };
 const LINKABLE = /^[\w\-.~:/?#[\]@!$&'()*+,;=%]+$/;
 const STARS = /(?<!\*)\*{1,3}(?!\*)/g;
+// What may be before emphasis, begin it, end it, and be behind it.
+const BEFORE = /^$|[\s([{"']|\p{Lo}|[^\0-\x7f\p{L}\p{M}\p{N}]/u;
+const FIRST = /[^\s.,;!?)\]}]/;
+const LAST = /[a-z\d.,;:!?)\]}"'%]|[^\0-\x7f\s]/i;
+const AFTER = /^$|[\s.,;:!?)\]}"']|\p{Lo}|[^\0-\x7f\p{L}\p{M}\p{N}]/u;
 const WORD = /[-.@\w\p{L}\p{M}\p{N}]+/gu;
 const JOINTS = /^[.\-@]+|[.\-@]+$/g;
 
@@ -57,9 +63,10 @@ function literals(text) {
 	const found = [];
 	let done = 0;
 	const others = Array.from(text.matchAll(LITERAL), ({ index, 0: part }) => [part, index, index + part.length]);
-	for (const [kind, start, end, ...inner] of [...fences(text), ...others].sort(byStart)) {
+	for (const part of [...fences(text), ...others].sort(byStart)) {
+		const [kind, start, end] = part;
 		if (start < done) continue;
-		const literal = kind === "fence" ? [kind, start, end, ...inner] : (kind[0] === "`" ? code : address)(text, start, end);
+		const literal = kind === "fence" ? part : (kind[0] === "`" ? code : address)(text, start, end);
 		if (!literal) continue;
 		done = literal[2];
 		if (found.push(literal) === MOST) break;
@@ -68,32 +75,26 @@ function literals(text) {
 }
 
 function fences(text) {
-	const ending = {};
-	const lines = Array.from(text.matchAll(FENCE), ({ index, 0: line, 1: marks, 2: word }) =>
-		({ at: index, end: index + line.length, marks, word: word.trimEnd() }),
-	).filter(({ word }) => /^[\p{L}\p{N}_+#.-]*$/u.test(word));
-	for (const line of lines.toReversed()) {
-		line.closing = ending[line.marks];
-		if (!line.word) ending[line.marks] = line;
-	}
-	let done = 0;
-	return lines.flatMap(({ at, end, closing }) => {
-		if (!closing || at < done || end + 1 >= closing.at) return [];
-		done = closing.end;
-		return [["fence", at, done, end + 1, closing.at - 1]];
+	const closing = {};
+	return [...text.matchAll(FENCE)].reverse().flatMap(({ index, 0: line, 1: marks, 2: rest }) => {
+		const [word = "", more] = rest.match(/[^ \t]+/g) ?? [];
+		if (more || !LANGUAGE.test(word)) return [];
+		const inner = index + line.length + 1;
+		const [end, innerEnd] = closing[marks] ?? [];
+		if (!word) closing[marks] = [inner - 1, index - 1];
+		return inner <= innerEnd ? [["fence", index, end, inner, innerEnd]] : [];
 	});
 }
 
 function code(text, start, from) {
 	const ticks = from - start;
-	const closing = new RegExp(`(?<!\`)\`{${ticks}}(?!\`)|\\n`, "g");
-	closing.lastIndex = from;
-	const found = closing.exec(text);
-	if (!found || found[0] === "\n") return null;
-	const to = found.index;
-	const spaced = /\s/.test(text[from]) + /\s/.test(text[to - 1]);
+	const inside = new RegExp(`[^\\n]*?[^\`\\n](?=\`{${ticks}}(?!\`))`, "y");
+	inside.lastIndex = from;
+	const inner = inside.exec(text)?.[0] ?? "";
+	const to = from + inner.length;
+	const spaced = /^\s/.test(inner) + /\s$/.test(inner);
 	if (spaced && (spaced < 2 || ticks < 2)) return null;
-	const cut = spaced ? 1 : 0; // so that code can begin with a backtick
+	const cut = spaced / 2; // so that code can begin with a backtick
 	return from + cut < to - cut && ["code", start, to + ticks, from + cut, to - cut];
 }
 
@@ -114,8 +115,9 @@ function stars(text, bare, parts) {
 	const found = [];
 	for (const { index: start, 0: run } of bare.matchAll(STARS)) {
 		const end = start + run.length;
-		const before = /.?$/su.exec(text.slice(Math.max(0, start - 2), start))[0];
-		const [opens, closes] = roles(before, text.slice(end, end + 2), ends.has(start));
+		const [before = ""] = [...text.slice(Math.max(0, start - 2), start)].slice(-1);
+		const [after = ""] = text.slice(end, end + 2);
+		const [opens, closes] = roles(before, after, ends.has(start));
 		const opening = opened.get(run);
 		if (opens && (!closes || !opening)) opened.set(run, [start, end]);
 		else {
@@ -131,20 +133,11 @@ function stars(text, bare, parts) {
 
 /** Returns whether stars between two characters may begin emphasis, and whether end it. */
 function roles(before, after, followsLiteral) {
-	after = [...after][0] ?? "";
-	const opens = isOutside(before, "([{\"'") && after.trim() && !".,;!?)]}".includes(after);
-	const closes = isOutside(after, ".,;:!?)]}\"'") && (followsLiteral || isLast(before));
+	const opens = BEFORE.test(before) && FIRST.test(after);
+	const closes = AFTER.test(after) && (followsLiteral || LAST.test(before));
 	const between = [before, after].every((one) => /[\p{L}\p{N}]/u.test(one));
 	return opens && closes && !between ? [] : [opens, closes];
 }
-
-function isOutside(character, punctuation) {
-	if (!character.trim()) return true;
-	if (character < "\x80") return punctuation.includes(character);
-	return !/[\p{L}\p{M}\p{N}]/u.test(character) || /\p{Lo}/u.test(character);
-}
-
-const isLast = (character) => character.trim() && (character >= "\x80" || /[a-z\d.,;:!?)\]}"'%]/i.test(character));
 
 function named(bare, name) {
 	const wanted = fold(name.replace(JOINTS, ""));

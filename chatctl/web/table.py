@@ -63,7 +63,7 @@ _MADE: dict[str, Made] = {
 
 
 def commands() -> list[dict[str, Any]]:
-    """Returns the commands, as ``/commands.json`` has them."""
+    """Returns the commands, as ``/tables.js`` has them."""
     return [_row(command) for command in COMMANDS if command.name not in ELSEWHERE]
 
 

@@ -36,8 +36,11 @@ export function colour(name) {
 export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 const format = (options) => {
-	const made = new Intl.DateTimeFormat("en", { ...options, hourCycle: "h23" });
-	return (at) => (Math.abs(at) <= 8.64e15 ? made.format(at) : "--:--"); // later no calendar goes
+	let made; // when it is needed: it takes long
+	return (at) => {
+		made ??= new Intl.DateTimeFormat("en", { ...options, hourCycle: "h23" });
+		return Math.abs(at) <= 8.64e15 ? made.format(at) : "--:--"; // later no calendar goes
+	};
 };
 export const clock = format({ hour: "2-digit", minute: "2-digit" });
 export const moment = format({ dateStyle: "full", timeStyle: "medium" });

@@ -1,4 +1,4 @@
-"""What the page of the browser says of frames, as its ``/words.json`` has it.
+"""What the page of the browser says of frames, as its ``/tables.js`` has it.
 
 By their type, and what they are about. ``{key}`` is what a frame has there; ``[a|b]`` is b where a key in a
 is lacking, and nothing where there is no b.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
 
-from tests.benchmarks import long_history, scripts, startup, storm
+from tests.benchmarks import long_history, page, scripts, startup, storm
 from tests.benchmarks.apart import run_apart
 from tests.benchmarks.load import Plan, Result
 from tests.benchmarks.peers import OWN, PEERS, PLAIN, SEALED, WEBSOCKET, Peer, running
@@ -28,6 +28,7 @@ class Mode(StrEnum):
     history = "history"
     scripts = "scripts"
     storm = "storm"
+    page = "page"
     all = "all"
 
 
@@ -105,6 +106,8 @@ def measure(mode: Mode, peers: list[Peer], changes: Mapping[str, int], rounds: i
         return [_scripts(rounds, changes.get("messages", scripts.LINES))]
     if mode == Mode.storm:
         return [_storm(rounds)]
+    if mode == Mode.page:
+        return [_page(rounds)]
     if mode in _BESIDE:
         peers = [PEERS[0], _BESIDE[mode]]
     measurement = MEASUREMENTS[mode]
@@ -170,3 +173,8 @@ def _storm(rounds: int) -> Chart:
     columns = ("p50", "p99", "max")
     title = "a message to another one, while others log in"
     return Chart(title, "milliseconds, less is better", columns, storm.measure(rounds), compared=False)
+
+
+def _page(rounds: int) -> Chart:
+    title = "the page in Chromium, after it was asked for"
+    return Chart(title, "milliseconds, less is better", page.COLUMNS, page.measure(rounds), compared=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chatctl.server.web.request import Request, Response
 from chatctl.server.web.routes import Route
-from chatctl.web import HEADERS, files
+from chatctl.web import HEADERS, files, links
 
 if TYPE_CHECKING:
     from chatctl.server.session import Session
@@ -22,17 +22,17 @@ CACHE = {"Cache-Control": "no-cache"}
 
 def routes() -> tuple[Route, ...]:
     """Returns what there is to be had of the page."""
-    return tuple(Route("GET", path, _File(kind, body)) for path, (kind, body) in files().items())
+    return tuple(Route("GET", path, _File(path, kind, body)) for path, (kind, body) in files().items())
 
 
 class _File:
     """Answers with one file, or that it is the one which the browser has."""
 
-    def __init__(self, kind: str, body: bytes) -> None:
+    def __init__(self, path: str, kind: str, body: bytes) -> None:
         digest = hashlib.sha256(body).digest()[:12]
         self._tag = f'"{base64.urlsafe_b64encode(digest).decode()}"'
         headers = HEADERS | CACHE | {"ETag": self._tag, "Vary": "Accept-Encoding"}
-        fresh = headers | {"Content-Type": kind}
+        fresh = headers | {"Content-Type": kind} | ({"Link": links()} if path == "/" else {})
         self._known = Response(304, headers)
         self._fresh = Response(200, fresh, body)
         self._packed = Response(200, fresh | {"Content-Encoding": "gzip"}, gzip.compress(body, mtime=0))

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from websockets import datastructures, http11
+from websockets.exceptions import InvalidHeader
 from websockets.server import ServerProtocol
 
 from chatctl.server.dialects.websocket import WebSocket
@@ -24,7 +25,10 @@ def upgrade(_shared: Shared, _session: Session, request: Request) -> Switch:
         Problem: it is none, or not one of this version.
     """
     handshake = ServerProtocol()
-    headers = datastructures.Headers(request.headers)
+    try:
+        headers = datastructures.Headers(request.headers)
+    except InvalidHeader as error:  # One that HTTP lets pass.
+        raise Problem(HTTPStatus.BAD_REQUEST, f"no WebSocket: {one_line(str(error))}") from None
     response = handshake.accept(http11.Request(request.path, headers))
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
         status = HTTPStatus(response.status_code)
