@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from chatctl.access.keys import Key
 from chatctl.access.opened import AccessBook
 from chatctl.errors import NotProven, TryLater
-from chatctl.messages import Role
+from chatctl.messages import MAX_AGENT, Role
 from chatctl.names import check_name, fold
 from chatctl.server import permissions
 from chatctl.server.admission import source_of
 from chatctl.server.proof import Proof
 from chatctl.server.web.request import Request
+from chatctl.text import one_line
 
 if TYPE_CHECKING:
     from chatctl.server.room import Room
@@ -90,6 +91,11 @@ def identify(shared: Shared, session: Session, request: Request) -> Caller:
         raise TryLater("you ask too often", seconds)
     proof = shared.entrance.prove(session, name, secret)
     return Caller(shared.book, name, session.address, proof)
+
+
+def agent_of(request: Request) -> str:
+    """Returns what a client calls itself, cleaned, for the log."""
+    return one_line(request.headers.get("user-agent", "no agent"))[:MAX_AGENT]
 
 
 def _credentials(request: Request) -> tuple[str, str | None]:
