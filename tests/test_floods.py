@@ -202,26 +202,34 @@ HONEST = [
 ]
 
 
-@pytest.mark.parametrize("noise", HTTP_NOISE, ids=range(len(HTTP_NOISE)))
-def test_noise_over_http_counts_as_broken_frames_do(tmp_path: Path, noise: bytes) -> None:
-    with server_among_strangers(tmp_path, "--max-new-per-ip", "0") as server:
-        noise = noise.replace(b"%b", f"{server.host}:{server.port}".encode())
-        statuses = [status(server, noise, STRANGER) for _ in range(49)]
-        assert 429 not in statuses
-        assert set(statuses) <= {400, 403, 413, 414, 431}
-        wait_for(lambda: status(server, noise, STRANGER) == 429, "an end to the patience")
-        assert_refused(answer(server, hello(), STRANGER), "rate-limited", "too many failed attempts")
-        assert server.log.count(f"{STRANGER} is blocked for 50 seconds: what is not the protocol") == 1
-        # This machine may make as much of it as it likes.
-        assert 429 not in [status(server, noise) for _ in range(60)]
+@pytest.fixture(scope="module")
+def among_strangers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    path = tmp_path_factory.mktemp("strangers")
+    with server_among_strangers(path, "--max-new-per-ip", "0", "--rate", "0") as server:
+        yield server
 
 
-def test_what_is_not_there_may_be_asked_for(tmp_path: Path) -> None:
-    with server_among_strangers(tmp_path, "--max-new-per-ip", "0", "--rate", "0") as server:
-        host = f"{server.host}:{server.port}".encode()
-        statuses = [status(server, HONEST[n % 5].replace(b"%b", host), STRANGER) for n in range(150)]
-        assert set(statuses) == {400, 401, 404, 405}
-        assert answer(server, hello(), STRANGER)["t"] == "welcome"
+@pytest.mark.parametrize(("number", "noise"), enumerate(HTTP_NOISE), ids=range(len(HTTP_NOISE)))
+def test_noise_over_http_counts_as_broken_frames_do(
+    among_strangers: RunningServer, number: int, noise: bytes
+) -> None:
+    server, source = among_strangers, f"127.0.1.{number}"
+    noise = noise.replace(b"%b", f"{server.host}:{server.port}".encode())
+    statuses = [status(server, noise, source) for _ in range(49)]
+    assert set(statuses) <= {400, 403, 413, 414, 431}
+    wait_for(lambda: status(server, noise, source) == 429, "an end to the patience")
+    assert_refused(answer(server, hello(), source), "rate-limited", "too many failed attempts")
+    assert server.log.count(f"{source} is blocked for 50 seconds: what is not the protocol") == 1
+    # This machine may make as much of it as it likes.
+    assert 429 not in [status(server, noise) for _ in range(60)]
+
+
+def test_what_is_not_there_may_be_asked_for(among_strangers: RunningServer) -> None:
+    server = among_strangers
+    host = f"{server.host}:{server.port}".encode()
+    statuses = [status(server, HONEST[n % 5].replace(b"%b", host), STRANGER) for n in range(150)]
+    assert set(statuses) == {400, 401, 404, 405}
+    assert answer(server, hello(), STRANGER)["t"] == "welcome"
 
 
 def test_thirty_three_new_connections_are_one_too_many(tmp_path: Path) -> None:
