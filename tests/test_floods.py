@@ -209,7 +209,7 @@ def among_strangers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
         yield server
 
 
-@pytest.mark.parametrize(("number", "noise"), enumerate(HTTP_NOISE), ids=range(len(HTTP_NOISE)))
+@pytest.mark.parametrize(("number", "noise"), [*enumerate(HTTP_NOISE)], ids=range(len(HTTP_NOISE)))
 def test_noise_over_http_counts_as_broken_frames_do(
     among_strangers: RunningServer, number: int, noise: bytes
 ) -> None:
