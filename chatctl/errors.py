@@ -5,7 +5,8 @@
     ChatError              anything chatctl tells a person instead of showing a traceback
     ├── Refused            the server says no to one frame: a wire code and words for people
     │   ├── StorageError   the history cannot be written or read right now
-    │   └── NotProven      somebody has to show first, by key or password, that they may
+    │   ├── NotProven      somebody has to show first, by key or password, that they may
+    │   └── TryLater       too much came from there: nothing is listened to for a while
     ├── FrameError         the peer's bytes are not frames; the connection cannot go on
     ├── DataError          a data directory, or a file of messages, that cannot be used
     ├── ListenError        the server cannot open its port
@@ -18,6 +19,7 @@ Data is in attributes, words for people are in ``str()``. Only ``cli`` turns the
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 
@@ -66,6 +68,18 @@ class NotProven(Refused):
     def __init__(self, code: str, text: str, wants: Literal["key", "password"]) -> None:
         super().__init__(code, text)
         self.wants = wants
+
+
+class TryLater(Refused):
+    """Too much came from there, as the text says, and how long that will be held against it.
+
+    Attributes:
+        seconds: whole ones, after which to try again.
+    """
+
+    def __init__(self, text: str, seconds: float) -> None:
+        self.seconds = math.ceil(seconds)
+        super().__init__("rate-limited", f"{text}: try again in {self.seconds} seconds")
 
 
 class FrameError(ChatError):

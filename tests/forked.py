@@ -44,6 +44,7 @@ class Forge:
     """
 
     def __init__(self, env: dict[str, str]) -> None:
+        env = env | {"PYTHONPATH": str(ROOT)}
         self.counts = read_at_start(env)
         self._directory = tempfile.TemporaryDirectory(prefix="chatctl-forge-")
         self.path = f"{self._directory.name}/socket"
@@ -55,7 +56,7 @@ class Forge:
             self._proc = subprocess.Popen(
                 [sys.executable, "-m", "tests.forked", *map(str, descriptors)],
                 cwd=ROOT,
-                env=env | {"PYTHONPATH": str(ROOT)},
+                env=env,
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 import chatctl
 from tests.curl import Api, curl
-from tests.helpers import RunningServer, fixed_port, fresh, running_server, wait_for
+from tests.helpers import SECONDS, RunningServer, fixed_port, fresh, running_server, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -614,3 +616,56 @@ def test_the_head_of_a_stream(bot: Api) -> None:
     answer = bot.get(f"/api/rooms/{room}/stream", "-I")
     assert (answer.status, answer.body) == (200, b"")
     assert answer.headers["content-type"] == "application/x-ndjson"
+
+
+# What is logged
+
+
+def told(server: RunningServer, name: str) -> list[str]:
+    """Returns what was logged of somebody."""
+    lines = [line.partition(" INFO ")[2] for line in server.log.splitlines()]
+    return [line for line in lines if line.startswith(f"{name} ")]
+
+
+def test_who_posts_and_follows_is_logged_but_never_what_or_by_which_key() -> None:
+    with running_server("--key", "the-key-of-all") as server:
+        bot = Api(server, "bot:the-key-of-all", "-A", "robot/1\x9b[2J" + "x" * 100)
+        with bot.following("lobby") as stream:
+            assert stream.line() == ""
+            assert bot.posted("lobby", "what is said") == 1
+            assert stream.texts(1) == ["what is said"]
+        assert bot.post("ops", "").status == 400
+        agent = ("robot/1\u00c2\\x9b[2J" + "x" * 100)[:64]
+        expected = [
+            f"bot follows #lobby from 127.0.0.1 ({agent})",
+            f"bot posts from 127.0.0.1 ({agent})",
+            "bot follows #lobby no longer (127.0.0.1)",
+        ]
+        wait_for(lambda: len(told(server, "bot")) == len(expected), "an end to the following")
+        assert told(server, "bot") == expected
+        assert "what is said" not in server.log
+        assert "the-key-of-all" not in server.log
+
+
+def test_who_posts_often_on_one_connection_is_logged_once() -> None:
+    with running_server("--rate", "0") as server:
+        connection = HTTPConnection(server.host, server.port, timeout=SECONDS)
+        for name in ("bot", "bot", "other", "other"):
+            headers = {"Authorization": f"Basic {b64encode(f'{name}:'.encode()).decode()}"}
+            connection.request("POST", "/api/rooms/ops", "x", headers | {"User-Agent": "h"})
+            assert json.load(connection.getresponse())["room"] == "ops"
+        connection.close()
+        wait_for(lambda: told(server, "other"), "what is logged")
+        assert told(server, "bot") == ["bot posts from 127.0.0.1 (h)"]
+        assert told(server, "other") == ["other posts from 127.0.0.1 (h)"]
+
+
+def test_who_follows_without_a_name_is_logged_too() -> None:
+    with running_server() as server:
+        with Api(server, "", "-A", "").following("lobby") as stream:
+            assert stream.line() == ""
+        expected = [
+            "somebody follows #lobby from 127.0.0.1 (no agent)",
+            "somebody follows #lobby no longer (127.0.0.1)",
+        ]
+        wait_for(lambda: told(server, "somebody") == expected, "an end to the following")

@@ -11,7 +11,7 @@ import pytest
 from chatctl.access.opened import AccessBook
 from tests.curl import Api
 from tests.helpers import RunningServer, fresh, running_server
-from tests.house import PASSWORD, House, done
+from tests.house import PASSWORD, House, act, done, ending
 from tests.test_private_rooms import set_mode
 
 KEY = "the-key-of-the-server"
@@ -189,6 +189,48 @@ def test_whoever_is_banned_follows_no_longer(house: House) -> None:
         assert stream.ended() == 0
         ann.say(room)
         assert other.texts(1) == [room]
+
+
+def test_whoever_is_kicked_follows_no_longer(house: House) -> None:
+    _, ann = house.staff()
+    text = fresh("stays")
+    account = house.account("both")
+    member = house.log_in(account)
+    with (
+        Api(house.server, "Curious:").following("lobby") as stream,
+        Api(house.server, f"{account}:{PASSWORD}").following(
+            "lobby", "", "-H", "Accept: text/event-stream"
+        ) as own,
+        Api(house.server, "").following("lobby") as other,
+    ):
+        # This is what shows that they have begun.
+        assert [stream.line(), own.line(), own.line(), other.line()] == ["", ": ", "", ""]
+        done(ann, "kick", "curious", reason="enough")
+        end = stream.frame()
+        assert (end["t"], end["code"]) == ("bye", "kicked")
+        assert end["text"].endswith(": enough")
+        assert stream.ended() == 0
+        done(ann, "kick", account)
+        assert ending(member)["code"] == "kicked"
+        assert own.event()["event"] == "end"
+        assert own.ended() == 0
+        assert act(ann, "kick", "curious")["code"] == "no-such-user"
+        ann.say(text)
+        assert other.texts(1) == [text]
+    # They may come again, as all who were kicked.
+    with Api(house.server, "curious:").following("lobby"):
+        pass
+
+
+def test_who_follows_is_kicked_by_those_who_may_more(house: House) -> None:
+    _, ann = house.staff()
+    owner = house.account("boss", "owner")
+    with Api(house.server, f"{owner}:{PASSWORD}").following("lobby") as stream:
+        assert stream.line() == ""
+        assert act(ann, "kick", owner)["code"] == "forbidden"
+        text = fresh("stays")
+        ann.say(text)
+        assert stream.texts(1) == [text]
 
 
 def test_whoever_may_not_enter_a_room_any_more_follows_it_no_longer(house: House) -> None:

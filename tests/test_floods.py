@@ -42,6 +42,14 @@ def answer(server: RunningServer, data: bytes, source: str = "") -> Frame:
     return frame
 
 
+def status(server: RunningServer, request: bytes, source: str = "") -> int:
+    """Returns what a request is answered."""
+    with server.raw(source=source) as client:
+        client.send_bytes(request)
+        with client.sock.makefile("rb") as lines:
+            return int(lines.readline().split()[1])
+
+
 def hello(**keys: str) -> bytes:
     frame = {"t": "hello", "v": 1, "name": fresh("guest"), "rooms": {}} | keys
     return json.dumps(frame).encode() + b"\n"
@@ -172,6 +180,56 @@ def test_this_machine_is_not_blocked_for_what_is_not_the_protocol() -> None:
             assert answer(server, NOISE, STRANGER)["code"] == "bad-frame"
         assert answer(server, hello(), STRANGER)["t"] == "welcome"
         assert "blocked" not in server.log
+
+
+HTTP_NOISE = [
+    b"GET / HTTP/1.1\r\nHost\r\n\r\n",
+    b"GET / nonsense\r\n\r\n",
+    b"POST /api/rooms/lobby HTTP/1.1\r\nHost: %b\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"POST /api/rooms/lobby HTTP/1.1\r\nHost: %b\r\nContent-Length: 99999\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: %b\r\nX: " + b"x" * 90_000 + b"\r\n\r\n",
+    b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\nHost: %b\r\n\r\n",
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: %b\r\nOrigin: http://evil.test\r\n\r\n",
+]
+HONEST = [
+    b"GET /nothing HTTP/1.1\r\nHost: %b\r\n\r\n",
+    b"DELETE / HTTP/1.1\r\nHost: %b\r\n\r\n",
+    b"POST /nothing HTTP/1.1\r\nHost: %b\r\nContent-Length: 1\r\n\r\nx",
+    b"GET /api/rooms/lobby/messages?limit=x HTTP/1.1\r\nHost: %b\r\n\r\n",
+    b"POST /api/rooms/lobby HTTP/1.1\r\nHost: %b\r\nContent-Length: 1\r\n\r\nx",
+]
+
+
+@pytest.fixture(scope="module")
+def among_strangers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    path = tmp_path_factory.mktemp("strangers")
+    with server_among_strangers(path, "--max-new-per-ip", "0", "--rate", "0") as server:
+        yield server
+
+
+@pytest.mark.parametrize(("number", "noise"), [*enumerate(HTTP_NOISE)], ids=range(len(HTTP_NOISE)))
+def test_noise_over_http_counts_as_broken_frames_do(
+    among_strangers: RunningServer, number: int, noise: bytes
+) -> None:
+    server, source = among_strangers, f"127.0.1.{number}"
+    noise = noise.replace(b"%b", f"{server.host}:{server.port}".encode())
+    statuses = [status(server, noise, source) for _ in range(49)]
+    assert set(statuses) <= {400, 403, 413, 414, 431}
+    wait_for(lambda: status(server, noise, source) == 429, "an end to the patience")
+    assert_refused(answer(server, hello(), source), "rate-limited", "too many failed attempts")
+    assert server.log.count(f"{source} is blocked for 50 seconds: what is not the protocol") == 1
+    # This machine may make as much of it as it likes.
+    assert 429 not in [status(server, noise) for _ in range(60)]
+
+
+def test_what_is_not_there_may_be_asked_for(among_strangers: RunningServer) -> None:
+    server = among_strangers
+    host = f"{server.host}:{server.port}".encode()
+    statuses = [status(server, HONEST[n % 5].replace(b"%b", host), STRANGER) for n in range(150)]
+    assert set(statuses) == {400, 401, 404, 405}
+    assert answer(server, hello(), STRANGER)["t"] == "welcome"
 
 
 def test_thirty_three_new_connections_are_one_too_many(tmp_path: Path) -> None:

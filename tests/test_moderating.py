@@ -302,6 +302,7 @@ def test_in_plain_lines_ctrl_c_gives_the_echo_back(tmp_path: Path) -> None:
         ("/ban eve 2h spam", "moderate", {"what": "ban", "whom": "eve", "seconds": 7200, "reason": "spam"}),
         ("/ban 10.0.0.0/8", "moderate", {"what": "ban", "whom": "10.0.0.0/8"}),
         ("/unban eve", "moderate", {"what": "unban", "whom": "eve"}),
+        ("/unmute eve by mistake", "moderate", {"what": "unmute", "whom": "eve", "reason": "by mistake"}),
         ("/mute eve 10m", "moderate", {"what": "mute", "whom": "eve", "seconds": 600}),
         ("/op eve", "moderate", {"what": "op", "whom": "eve"}),
         ("/allow eve", "moderate", {"what": "allow", "whom": "eve", "room": "lobby"}),

@@ -113,10 +113,11 @@ def test_a_ban_holds_at_once_and_until_it_is_lifted(house: House) -> None:
         assert house.refused(spelling)["code"] == "banned"
     listed = [ban for ban in bans(ann) if ban["whom"] == name]
     assert [(ban["what"], ban["name"], ban["reason"]) for ban in listed] == [("ban", mod, "spam")]
-    done(ann, "unban", name)
+    assert done(ann, "unban", name, reason="a mistake")["reason"] == "a mistake"
     assert [ban for ban in bans(ann) if ban["whom"] == name] == []
     house.come(name)
-    assert [entry["what"] for entry in house.audited(name)] == ["ban", "unban"]
+    noted = [(entry["what"], entry["reason"]) for entry in house.audited(name)]
+    assert noted == [("ban", "spam"), ("unban", "a mistake")]
 
 
 def test_a_banned_session_is_not_taken_over(house: House) -> None:
@@ -277,11 +278,13 @@ def test_a_muted_one_reads_and_says_nothing(house: House) -> None:
     assert bob.texts(1) == ["still here?"]
     bob.send("history", room=room)
     assert [message["text"] for message in bob.expect("history")["messages"]] == ["still here?"]
-    done(ann, "unmute", name)
+    done(ann, "unmute", name, reason="said sorry")
+    assert bob.expect("moderated", what="unmute")["reason"] == "said sorry"
     bob.settle()
     bob.say("thank you", room=room)
     assert ann.texts(1) == ["thank you"]
-    assert [entry["what"] for entry in house.audited(name)] == ["mute", "unmute"]
+    noted = [(entry["what"], entry["reason"]) for entry in house.audited(name)]
+    assert noted == [("mute", "loud"), ("unmute", "said sorry")]
 
 
 def test_a_mute_ends(house: House) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 
 from chatctl.address import is_loopback
-from chatctl.errors import Refused
+from chatctl.errors import Refused, TryLater
 from chatctl.server.penalties import Offence, Penalties
 from chatctl.server.sums import Sums
 
@@ -105,7 +104,7 @@ class Admission:
         """Returns why one more from `source` may not come; the lock is held."""
         assert self._lock.locked()
         if seconds := self._penalties.blocked(source):
-            return _later("too many failed attempts from your address", seconds)
+            return TryLater("too many failed attempts from your address", seconds)
         if self._max_clients and self._count >= self._max_clients:
             return Refused("server-full", "the server is full, try again later")
         if local:
@@ -113,7 +112,7 @@ class Admission:
         if self._max_per_ip and self._per_source[source] >= self._max_per_ip:
             return Refused("too-many-connections", "too many connections from your address")
         seconds = self._newcomers.get(source) + self._new_seconds - NEW_SECONDS
-        return _later("too many new connections from your address", seconds) if seconds > GRAIN else None
+        return TryLater("too many new connections from your address", seconds) if seconds > GRAIN else None
 
     def blocked(self, ip: str) -> float:
         """Returns the seconds for which an address is blocked for what came from there; 0 if it is not."""
@@ -151,10 +150,6 @@ class Admission:
         if seconds:
             extra = {"address": source, "reason": offence.value[1]}
             log.warning("%s is blocked for %.0f seconds: %s", source, seconds, offence.value[1], extra=extra)
-
-
-def _later(what: str, seconds: float) -> Refused:
-    return Refused("rate-limited", f"{what}: try again in {math.ceil(seconds)} seconds")
 
 
 def source_of(ip: str) -> str:

@@ -31,6 +31,7 @@ from chatctl.server import identity
 from chatctl.text import check_text, one_line
 
 if TYPE_CHECKING:
+    from chatctl.server.api.followers import Follower
     from chatctl.server.people import Member
     from chatctl.server.room import Room
     from chatctl.server.session import Session
@@ -61,6 +62,7 @@ class Act(Struct):
         room: that it is about alone; None if all are.
         seconds: for how long; None for good.
         people: the connections of those it is about.
+        followers: those of them that only follow, over HTTP, where it is about these too.
         until: when it ends, in milliseconds since the Unix epoch; None if it does not.
     """
 
@@ -71,6 +73,7 @@ class Act(Struct):
     reason: str
     by: Session
     people: list[Session]
+    followers: list[Follower]
     until: int | None = None
 
 
@@ -85,7 +88,7 @@ def moderate(shared: Shared, session: Session, frame: Moderate) -> None:
     roles.demand(session.role, roles.MEASURES[frame.what], frame.what)
     check_reason(frame.reason)
     act = _prepare(shared, session, frame)
-    if act.what == "kick" and not act.people:
+    if act.what == "kick" and not (act.people or act.followers):
         raise Refused("no-such-user", "nobody here has that name")
     _demand_below(shared, act)
     if measure := _MEASURES.get(act.what):
@@ -129,7 +132,8 @@ def _prepare(shared: Shared, session: Session, frame: Moderate) -> Act:
             raise Refused("bad-room", f"{frame.what} needs a room")
         room = demand_room(shared, frame.room)
     whom, people = _find(shared, frame.whom, ranges=frame.what in ("ban", "unban", "mute", "unmute"))
-    return Act(frame.what, whom, room, frame.seconds, frame.reason, session, people)
+    followers = shared.followers.of(fold(whom)) if frame.what == "kick" else []
+    return Act(frame.what, whom, room, frame.seconds, frame.reason, session, people, followers)
 
 
 def _find(shared: Shared, whom: str, *, ranges: bool) -> tuple[str, list[Session]]:
@@ -160,6 +164,7 @@ def _demand_below(shared: Shared, act: Act) -> None:
 def _concerned(shared: Shared, act: Act) -> Iterable[tuple[str, Role]]:
     """Yields the names and roles of those whom an act is about, or who look as if they were meant."""
     yield from ((session.name, session.role) for session in act.people)
+    yield from ((follower.name, follower.role) for follower in act.followers)
     if is_range(act.whom):
         return
     if account := shared.book.accounts.owner(act.whom):
@@ -256,8 +261,11 @@ _MEASURES: dict[Measure, Callable[[Shared, Act], None]] = {
 
 def _cut(act: Act) -> None:
     words = f"you were kicked by {act.by.name}"
+    ending = Bye(code="kicked", text=f"{words}: {one_line(act.reason)}" if act.reason else words)
     for session in act.people:
-        session.expel(Bye(code="kicked", text=f"{words}: {one_line(act.reason)}" if act.reason else words))
+        session.expel(ending)
+    for follower in act.followers:
+        follower.cut(ending)
 
 
 def _note(shared: Shared, act: Act) -> None:

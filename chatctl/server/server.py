@@ -25,7 +25,6 @@ from chatctl.access.address import Address
 from chatctl.access.opened import AccessBook
 from chatctl.address import is_loopback
 from chatctl.errors import DataError, Refused, StorageError
-from chatctl.framing import encode
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
 from chatctl.messages import Bye, Error
@@ -33,6 +32,7 @@ from chatctl.server import identity, permissions
 from chatctl.server.admission import Admission
 from chatctl.server.api.followers import Followers
 from chatctl.server.api.rates import Rates
+from chatctl.server.bouncer import Bouncer, Unwelcome
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
@@ -54,7 +54,6 @@ STACK_BYTES = 256 * 1024  # of each thread; pages that are never touched cost no
 CHECK_SECONDS = 1.0
 COMPLAIN_SECONDS = 60.0
 BACK_OFF_SECONDS = 0.1
-SCRAP = 64 * 1024  # bytes that are read of who is turned away
 
 _FULL = Refused("server-full", "the server is full, try again later")
 _MAKE_PLACE = Error(code="timeout", text="no hello yet, and others are waiting: try again", fatal=True)
@@ -110,6 +109,7 @@ class Server:
         self._stop_lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._spare: int | None = None
+        self._bouncer = Bouncer()
         self._rechecked = book.changes
         self._complained = -COMPLAIN_SECONDS
         self._acceptor = threading.Thread(target=self._accept, name="acceptor", daemon=True)
@@ -138,6 +138,7 @@ class Server:
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         threading.stack_size(STACK_BYTES)
         self._shared.drainer.start()
+        self._bouncer.start()
         self._keeper.start()
         self._tidier.start()
         self._acceptor.start()
@@ -176,6 +177,7 @@ class Server:
             self._acceptor.join()
             self._listener.close()
             self._listener = None
+            self._bouncer.stop()
             self._dismiss(deadline)
             self._keeper.join()
             self._tidier.join()
@@ -227,7 +229,9 @@ class Server:
             os.close(self._spare)
             self._spare = None
         with suppress(OSError):
-            _refuse(self._listener.accept()[0], _FULL)
+            unwelcome = Unwelcome(self._listener.accept()[0], _FULL)
+            unwelcome.hear()
+            unwelcome.tell()
         with suppress(OSError):
             self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
@@ -235,7 +239,7 @@ class Server:
         try:
             self._shared.admission.admit(address)
         except Refused as refusal:
-            _refuse(sock, refusal)
+            self._bouncer.send_away(sock, refusal)
             self._shared.refusals.note(address, f"{refusal.code}: {refusal}")
         else:
             self._make_place()
@@ -266,7 +270,7 @@ class Server:
             self._shared.doorstep.leave(session)
             self._shared.admission.release(address)
             self._complain(f"cannot serve more connections: {error}")
-            _refuse(sock, _FULL)
+            self._bouncer.send_away(sock, _FULL)
             self._stopping.wait(BACK_OFF_SECONDS)
 
     def _complain(self, text: str) -> None:
@@ -448,14 +452,3 @@ def _own_names(config: Config) -> set[str]:
     """Returns what the server is called, besides the addresses at which connections arrive."""
     name = socket.gethostname()
     return {config.host, name, name.partition(".")[0] + ".local"} - {"", "0.0.0.0", "::"}  # noqa: S104
-
-
-def _refuse(sock: socket.socket, refusal: Refused) -> None:
-    """Tells a client that it cannot come in, without waiting, and closes."""
-    with suppress(OSError):
-        sock.setblocking(False)
-        sock.send(encode(Error(code=refusal.code, text=str(refusal), fatal=True)))
-        sock.shutdown(socket.SHUT_WR)
-        # What has come and was not read would make a reset of the close, which may overtake what was sent.
-        sock.recv(SCRAP)
-    sock.close()

@@ -91,6 +91,7 @@ class Session:
         proving: it is about to show who it is, and not to be judged before that is over.
         tries: how often it gave a wrong password.
         served: it got something that it asked for over HTTP.
+        posts_as: the name under which it posts over HTTP, as was logged; empty if it does not.
         heard: when the client was last heard, on the monotonic clock.
         at: when it came in, in milliseconds since the Unix epoch.
         agent: what it calls itself, cleaned; empty if it does not say.
@@ -118,6 +119,7 @@ class Session:
         "heard",
         "name",
         "person",
+        "posts_as",
         "proof",
         "proving",
         "rooms",
@@ -133,7 +135,7 @@ class Session:
         self._shared = shared
         self._sock = sock
         self.address = address
-        self.name = self.author = self.agent = ""
+        self.name = self.author = self.agent = self.posts_as = ""
         self.person = NOBODY
         self.proof = Proof()
         self.at = 0

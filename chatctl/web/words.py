@@ -9,14 +9,13 @@ from __future__ import annotations
 from chatctl.deeds import DEEDS
 from chatctl.messages import Measure
 
-_FOR = "[ until {until}][: {reason}]"
 _LISTED = "[ until {until}| for good] by {name}[: {reason}]"
 
 
 def _told(what: Measure) -> str:
     before, behind = DEEDS[what]
     room = " #{room}" if what in ("allow", "disallow") else ""
-    return f"{{name}} {before} {{whom}}{behind}{room}" + (_FOR if what in ("kick", "ban", "mute") else "")
+    return f"{{name}} {before} {{whom}}{behind}{room}[ until {{until}}][: {{reason}}]"
 
 
 WORDS = {

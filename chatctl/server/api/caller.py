@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-import math
 from typing import TYPE_CHECKING
 
 from chatctl.access.keys import Key
 from chatctl.access.opened import AccessBook
-from chatctl.errors import NotProven
-from chatctl.messages import Role
+from chatctl.errors import NotProven, TryLater
+from chatctl.messages import MAX_AGENT, Role
 from chatctl.names import check_name, fold
 from chatctl.server import permissions
 from chatctl.server.admission import source_of
 from chatctl.server.proof import Proof
-from chatctl.server.web.request import Problem, Request
+from chatctl.server.web.request import Request
+from chatctl.text import one_line
 
 if TYPE_CHECKING:
     from chatctl.server.room import Room
@@ -81,16 +81,21 @@ def identify(shared: Shared, session: Session, request: Request) -> Caller:
     """Returns who asks, as far as that is needed: where no key is, they may do without a name.
 
     Raises:
-        Problem: they ask too often, or come from where too many wrong keys came from.
-        Refused: they may not ask for anything.
+        Refused: they may not ask for anything; or ask too often, or come from where too many wrong keys came
+            from.
     """
     if seconds := shared.admission.blocked(session.address):
-        raise _later("too many failed attempts from your address", seconds)
+        raise TryLater("too many failed attempts from your address", seconds)
     name, secret = _credentials(request)
     if seconds := shared.rates.take(source_of(session.address), fold(name)):
-        raise _later("you ask too often", seconds)
+        raise TryLater("you ask too often", seconds)
     proof = shared.entrance.prove(session, name, secret)
     return Caller(shared.book, name, session.address, proof)
+
+
+def agent_of(request: Request) -> str:
+    """Returns what a client calls itself, cleaned, for the log."""
+    return one_line(request.headers.get("user-agent", "no agent"))[:MAX_AGENT]
 
 
 def _credentials(request: Request) -> tuple[str, str | None]:
@@ -106,9 +111,3 @@ def _credentials(request: Request) -> tuple[str, str | None]:
     if scheme.lower() != "basic" or not colon:
         raise NotProven("auth-failed", "who you are is said by `Authorization: Basic`, with NAME:KEY", "key")
     return check_name(name), secret or None
-
-
-def _later(what: str, seconds: float) -> Problem:
-    wait = math.ceil(seconds)
-    text = f"{what}: try again in {wait} seconds"
-    return Problem(429, text, {"Retry-After": str(wait)}, code="rate-limited")

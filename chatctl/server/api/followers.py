@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from chatctl.errors import Refused
-from chatctl.messages import Error
+from chatctl.messages import Bye, Error, Role
 from chatctl.server.people import NOBODY
 
 if TYPE_CHECKING:
@@ -46,6 +46,15 @@ class Follower:
         if data:
             self._session.send(data)
 
+    @property
+    def role(self) -> Role:
+        """What they may do, now."""
+        return self._caller.role
+
+    def goes_by(self, author: str) -> bool:
+        """Returns whether this is their name, or their account's, as `names.fold` makes it."""
+        return author in (self._caller.author, self._caller.account)
+
     def may_enter(self, room: str) -> bool:
         """Returns whether they may follow a room, now."""
         return self._caller.may_read(room)
@@ -83,9 +92,13 @@ class Follower:
             raise Refused("forbidden", "you may not be in that room any more")
 
     def end(self, refusal: Refused) -> None:
+        """Ends it, since they may not follow."""
+        self.cut(Error(code=refusal.code, text=str(refusal), fatal=True))
+
+    def cut(self, ending: Error | Bye) -> None:
         """Ends it, and says why; nothing that is said from now on reaches them."""
         self.leave()
-        self._session.cut(Error(code=refusal.code, text=str(refusal), fatal=True))
+        self._session.cut(ending)
 
     def leave(self) -> list[Room]:
         """Follows no longer; returns what was followed."""
@@ -116,6 +129,10 @@ class Followers:
         """Returns all that there are."""
         with self._lock:
             return list(self._followers)
+
+    def of(self, author: str) -> list[Follower]:
+        """Returns those who came under a name, which is folded."""
+        return [follower for follower in self.all() if follower.goes_by(author)]
 
     def beat(self, now: float) -> None:
         """Shows all of them that the server is there. To be called every second."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from chatctl.errors import Refused
 from chatctl.messages import DEFAULT_BACKLOG
 from chatctl.server.api import query
-from chatctl.server.api.caller import identify
+from chatctl.server.api.caller import agent_of, identify
 from chatctl.server.api.followers import Follower
 from chatctl.server.api.reading import readable
 from chatctl.server.api.streams import EVENTS, LINES
@@ -16,6 +17,8 @@ from chatctl.server.web.request import Request, Streaming
 if TYPE_CHECKING:
     from chatctl.server.session import Session
     from chatctl.server.shared import Shared
+
+log = logging.getLogger(__name__)
 
 
 def follow(shared: Shared, session: Session, request: Request) -> Streaming:
@@ -30,8 +33,8 @@ def follow(shared: Shared, session: Session, request: Request) -> Streaming:
         # Proxies are to pass each piece on as it comes.
         headers={"Content-Type": form.kind, "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         encode=form.encode,
-        begin=lambda: _begin(shared, session, follower, room, after),
-        end=lambda: _end(shared, follower),
+        begin=lambda: _begin(shared, session, follower, room, after, agent_of(request)),
+        end=lambda: _end(shared, session, follower, room),
     )
 
 
@@ -45,9 +48,12 @@ def _start(shared: Shared, room: str, since: str | None, last_event: str | None)
     return wanted.after
 
 
-def _begin(shared: Shared, session: Session, follower: Follower, room: str, after: int | None) -> None:
+def _begin(
+    shared: Shared, session: Session, follower: Follower, room: str, after: int | None, agent: str
+) -> None:
     # An id that was never given comes from an earlier life of a server that kept nothing.
     backlog = 0 if after is None else DEFAULT_BACKLOG
+    _note(session, follower, f"follows #{room} from {session.address} ({agent})")
     shared.followers.add(follower)
     try:
         while not session.ends and not shared.hub.open_room(room).enter(follower, after, backlog, None):
@@ -59,7 +65,14 @@ def _begin(shared: Shared, session: Session, follower: Follower, room: str, afte
         follower.end(refusal)
 
 
-def _end(shared: Shared, follower: Follower) -> None:
+def _end(shared: Shared, session: Session, follower: Follower, room: str) -> None:
+    _note(session, follower, f"follows #{room} no longer ({session.address})")
     shared.followers.remove(follower)
-    for room in follower.leave():
-        shared.hub.close_if_unused(room)
+    for followed in follower.leave():
+        shared.hub.close_if_unused(followed)
+
+
+def _note(session: Session, follower: Follower, what: str) -> None:
+    """Logs who follows, as is logged of others that they came and left."""
+    extra = {"client": follower.name, "address": session.address}
+    log.info("%s %s", follower.name or "somebody", what, extra=extra)

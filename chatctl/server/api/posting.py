@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from chatctl.messages import MAX_NONCE, Ack, Error, Frame, Kind
 from chatctl.names import check_room
 from chatctl.server import permissions
 from chatctl.server.api import query
-from chatctl.server.api.caller import Caller, identify
+from chatctl.server.api.caller import Caller, agent_of, identify
 from chatctl.server.api.reading import no_such_room
 from chatctl.server.people import Encode, Person
 from chatctl.server.room import POST_SIZE, PostSet
@@ -25,6 +26,8 @@ from chatctl.text import check_text
 if TYPE_CHECKING:
     from chatctl.server.session import Session
     from chatctl.server.shared import Shared
+
+log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 60.0  # for the disk
 
@@ -106,6 +109,7 @@ def post(shared: Shared, session: Session, request: Request) -> Response:
     with shared.hub.people.visit(caller.name, caller.account) as person:
         ack = _publish(shared, person, room, Post(person.name, person.author, said.text, said.kind, nonce))
     assert ack.id is not None
+    _note(session, caller, request)
     return json_response(Posted(room, ack.id, ack.at), 201)
 
 
@@ -130,6 +134,14 @@ def _publish(shared: Shared, person: Person, name: str, post: Post) -> Ack:
             shared.hub.close_if_unused(room)
             if refusal.code != "closed":
                 raise
+
+
+def _note(session: Session, caller: Caller, request: Request) -> None:
+    """Logs who posts, once on a connection, as is logged of others that they came."""
+    if session.posts_as != caller.name:
+        session.posts_as = caller.name
+        extra = {"client": caller.name, "address": caller.address}
+        log.info("%s posts from %s (%s)", caller.name, caller.address, agent_of(request), extra=extra)
 
 
 # What is asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatctl.errors import Refused
+from chatctl.errors import Refused, TryLater
 from chatctl.messages import Bye, Error
 from chatctl.server.web.request import Problem
 
@@ -19,10 +19,11 @@ _STATUSES = {
     "too-many-connections": 429,
     **dict.fromkeys(["server-full", "storage", "shutting-down"], 503),
 }
-# What has to be sent with a status (RFC 9110 sections 11.6.1 and 15.5.22).
+# What has to be sent with a status (RFC 9110 sections 11.6.1, 15.5.22 and 10.2.3).
 _HEADERS = {
     401: {"WWW-Authenticate": 'Basic realm="chatctl", charset="UTF-8"'},
     426: {"Upgrade": "TLS/1.2, HTTP/1.1"},
+    429: {"Retry-After": "1"},
     503: {"Retry-After": "1"},
 }
 
@@ -31,4 +32,7 @@ def problem_of(refusal: Refused | Error | Bye) -> Problem:
     """Returns what a refusal is over HTTP."""
     text = str(refusal) if isinstance(refusal, Refused) else refusal.text
     status = _STATUSES.get(refusal.code, 500)
-    return Problem(status, text, _HEADERS.get(status), code=refusal.code)
+    headers = _HEADERS.get(status)
+    if isinstance(refusal, TryLater):
+        headers = {"Retry-After": str(refusal.seconds)}
+    return Problem(status, text, headers, code=refusal.code)

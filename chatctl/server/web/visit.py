@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from chatctl.errors import Refused
+from chatctl.server.penalties import Offence
 from chatctl.server.web.http import HttpConnection
 from chatctl.server.web.request import Answer, Place, Problem, Request, Streaming, Switch
 from chatctl.server.web.routes import Found, find
@@ -69,6 +70,8 @@ class Visit:
             request = self._http.receive()
             return self._answer(request) if request else None
         except Problem as problem:
+            if problem.close:  # What only those ask who are no clients of this server.
+                self._shared.admission.penalize(self._session.address, Offence.BROKEN)
             return problem.response()
         except Refused as refusal:
             return problem_of(refusal).response()
