@@ -426,6 +426,14 @@ def test_lines_shown(frame: Frame, lines: list[str]) -> None:
     [
         *("joined", "left", "is now ann", "left the building", " joined", "\u200bjoined", "j\u200aoined"),
         *("j\N{CYRILLIC SMALL LETTER O}ined", "is \u200b now ann", "jo\u0307ined", "1eft", "joined."),
+        *(
+            "is\u00a0now ann",
+            "is\tnow ann",
+            "is\u3164now ann",
+            "\u2800joined",
+            "jo\u115fined",
+            "left\u3000us",
+        ),
         *("(private) hi", "to ann (private) hi"),
     ],
 )
