@@ -327,6 +327,8 @@ def test_what_is_no_longer_kept_is_told(tmp_path: Path) -> None:
             assert stream.texts(3) == ["3", "4", "5"]
         page = bot.get("/api/rooms/lobby/messages?after=1").json
         assert page["gap"] == {"after": 1, "before": 3}
+        page = bot.get("/api/rooms/lobby/messages?after=0&before=2").json
+        assert (page["messages"], page["gap"]) == ([], {"after": 0, "before": 2})
         # An id of an earlier life of the server: what there is of this one is new.
         with bot.following("lobby", "?since=99") as stream:
             assert stream.texts(3) == ["3", "4", "5"]
@@ -443,6 +445,11 @@ def test_pages_of_what_was_said(bot: Api) -> None:
     for wrong in ("limit=0", "limit=501", "limit=", "before=-1", "after=x", "before=9999999999999999", "x=1"):
         assert bot.get(f"/api/rooms/{room}/messages?{wrong}").code == "bad-request", wrong
     assert bot.get(f"/api/rooms/{room}/messages?before=%ff").code == "bad-request"
+    for path, text in [
+        (f"/api/rooms/{room}/messages?limit=ten", "limit is a number from 1 to 500"),
+        ("/api/rooms?limit=1", "there is no query here"),
+    ]:
+        assert bot.get(path).json["error"]["text"] == text
 
 
 def test_searching(bot: Api) -> None:

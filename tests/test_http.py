@@ -136,6 +136,7 @@ def test_lengths_that_are_said_in_two_ways_end_it(status: int, data: bytes) -> N
         (414, b"GET /" + b"a" * (MAX_HEAD + 1)),
         (417, POST + b"Content-Length: 1\r\nExpect: tea\r\n\r\n"),
         (431, GET + b"a: %b\r\n" % (b"b" * MAX_HEAD)),
+        (431, GET + b"a: %b\r\n\r\n" % (b"b" * MAX_HEAD)),
         (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     ],
 )
@@ -143,6 +144,27 @@ def test_what_is_not_taken(status: int, data: bytes) -> None:
     found = problem(data)
     assert found.status == status
     assert found.close
+
+
+def test_what_is_broken_is_told_in_words() -> None:
+    assert str(problem(GET + b"a: b\x00c\r\n\r\n")) == "this is not HTTP/1.1: illegal header line"
+
+
+def test_empty_lines_in_front_are_passed_over() -> None:
+    connection = HttpConnection()
+    for data in (b"\r\n\r\n" + GET + b"\r\n", b"\r\n", b"\n" + GET, b"\r\n"):
+        connection.feed(data)
+        if request := connection.receive():
+            assert request.path == "/a"
+            connection.answer(Response(204))
+    assert connection.receive() is None
+    assert not connection.over
+    assert connection.farewell(ENDING) == b""
+
+
+def test_nothing_else_begins_by_http_1_0() -> None:
+    (request,) = received(b"GET /a HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+    assert "upgrade" not in request.headers
 
 
 def test_what_is_largest() -> None:

@@ -44,7 +44,7 @@ from chatctl.server.dialects.wording import encode
 from tests.fuzz.targets import check_lines
 
 DONT, DO, WONT, WILL = b"\xff\xfe", b"\xff\xfd", b"\xff\xfc", b"\xff\xfb"
-ECHO = b"\x01"
+BINARY, ECHO = b"\x00", b"\x01"
 
 
 class Ann:
@@ -137,6 +137,8 @@ def test_the_last_line_needs_no_end() -> None:
         (WILL + b"\x1f", DONT + b"\x1f"),
         (DO + b"\x03", WONT + b"\x03"),
         (DO + ECHO, WONT + ECHO),
+        (WILL + BINARY + WILL + BINARY, b""),
+        (DO + BINARY, WONT + BINARY),
         (WONT + b"\x1f" + DONT + b"\x03", b""),
         (b"\xff\xfa\x1f\0\x50\xff\xff\n\xff\xf0", b""),
         (b"\xff\xf1\xff\xf4\xff\xf6", b""),
@@ -145,14 +147,15 @@ def test_the_last_line_needs_no_end() -> None:
     ],
     ids=repr,
 )
-def test_all_that_telnet_offers_is_refused(data: bytes, answers: bytes) -> None:
+def test_telnet_is_asked_for_bytes_as_they_are_and_refused_all_else(data: bytes, answers: bytes) -> None:
     dialect = admitted()
     frames: list[Any] = []
     said = b""
     for place in range(len(data)):
         frames += dialect.feed(data[place : place + 1])
         said += dialect.pending()
-    assert (frames, said) == ([], answers)
+    asked = DO + BINARY if set(data) & {WILL[1], WONT[1], DO[1], DONT[1]} else b""
+    assert (frames, said) == ([], asked + answers)
     assert dialect.feed(b"hello\r\n") == [Say("hello")]
 
 
@@ -169,7 +172,7 @@ def typed_bytes(data: bytes) -> list[str]:
 def test_a_password_is_not_shown_by_who_knows_telnet() -> None:
     dialect = Plain()
     dialect.feed(WILL + b"\x1fann\r\n")
-    assert dialect.pending() == DONT + b"\x1f"
+    assert dialect.pending() == DO + BINARY + DONT + b"\x1f"
     assert refused(dialect, "auth-required", wants="password") == []
     assert dialect.pending() == WILL + ECHO + b"- it is auth-required\npassword: "
     (hello,) = dialect.feed(DO + ECHO + b"secret\r\n")
@@ -426,6 +429,14 @@ def test_lines_shown(frame: Frame, lines: list[str]) -> None:
     [
         *("joined", "left", "is now ann", "left the building", " joined", "\u200bjoined", "j\u200aoined"),
         *("j\N{CYRILLIC SMALL LETTER O}ined", "is \u200b now ann", "jo\u0307ined", "1eft", "joined."),
+        *(
+            "is\u00a0now ann",
+            "is\tnow ann",
+            "is\u3164now ann",
+            "\u2800joined",
+            "jo\u115fined",
+            "left\u3000us",
+        ),
         *("(private) hi", "to ann (private) hi"),
     ],
 )

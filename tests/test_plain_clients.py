@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import subprocess
 import time
@@ -184,6 +185,28 @@ def test_expect_talks_by_nc(server: RunningServer, tmp_path: Path) -> None:
         "expect eof",
     ]
     assert "- goodbye" in finished(expecting(tmp_path, f"nc.openbsd 127.0.0.1 {server.port}", lines))
+
+
+def test_telnet_sends_all_letters(server: RunningServer) -> None:
+    name, text = fresh("tove"), "\u00c4\u00d6\u00dc \u201cquoted\u201d \u65e5\u672c"
+    terminal, inner = pty.openpty()
+    command = [tool("telnet"), "--", "127.0.0.1", f"-{server.port}"]
+    with (
+        os.fdopen(terminal, "r+b", buffering=0) as screen,
+        os.fdopen(inner, "r+b", buffering=0) as keys,
+        server.client("ann", backlog=0) as ann,
+        subprocess.Popen(command, stdin=keys, stdout=keys, stderr=keys) as proc,
+    ):
+        try:
+            screen.write(f"{name}\r".encode())
+            seen = b""
+            while b"in #lobby" not in seen:
+                seen += screen.read(1 << 16)
+            screen.write(f"{text}\rexit\r".encode())
+            assert ann.expect("msg")["text"] == text
+            assert proc.wait(SECONDS) == 0
+        finally:
+            proc.kill()
 
 
 # Coming in

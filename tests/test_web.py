@@ -422,7 +422,7 @@ def test_handshakes_that_are_none(server: RunningServer) -> None:
     usual: dict[str, Any] = {"connection": "Upgrade", "upgrade": "websocket", "sec_websocket_version": "13"}
     key = {"sec_websocket_key": "AAAAAAAAAAAAAAAAAAAAAA=="}
     for headers, status in [
-        (usual | key | {"sec_websocket_version": "8"}, 400),
+        (usual | key | {"sec_websocket_version": "8"}, 426),
         (usual | key | {"sec_websocket_version": "13\x1d"}, 400),
         (usual | {"sec_websocket_key": "short"}, 400),
         (usual, 400),
@@ -433,6 +433,9 @@ def test_handshakes_that_are_none(server: RunningServer) -> None:
         with line_to(server) as sock:
             sock.sendall(request(server, "/ws", **headers))
             assert sock.recv(12) == b"HTTP/1.1 %d" % status
+    with line_to(server) as sock:
+        sock.sendall(request(server, "/ws", **usual | key | {"sec_websocket_version": "8"}))
+        assert b"\r\nSec-WebSocket-Version: 13\r\n" in sock.recv(1024)
     headers = usual | key | {"connection": "close"}
     assert Answer(exchange(server, request(server, "/ws", "POST", b"x", **headers))).status == 405
 

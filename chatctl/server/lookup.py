@@ -55,8 +55,8 @@ def _page_on(log: Log, room: str, asked: AskHistory) -> _Page:
     end = last + 1 if asked.before is None else min(asked.before, last + 1)
     page = _fit([message for message in messages if message.id < end])
     more = bool(page) and page[-1].id + 1 < end
-    first = page[0].id if page else oldest
-    return page, more, (start, first) if asked.since is None and start + 1 < first <= end else None
+    first = page[0].id if page else min(oldest, end)
+    return page, more, (start, first) if asked.since is None and start + 1 < first else None
 
 
 def _page_back(log: Log, room: str, asked: AskHistory) -> _Page:

@@ -37,7 +37,7 @@ def fields(request: Request, known: Collection[str]) -> dict[str, str]:
     if len(found) < len(pairs):
         _refuse("something is asked for twice")
     if not found.keys() <= set(known):
-        _refuse(f"what can be asked for here is {', '.join(known)}")
+        _refuse(f"what can be asked for here is {', '.join(known)}" if known else "there is no query here")
     return found
 
 
@@ -62,10 +62,10 @@ def limit_of(text: str | None) -> int:
     """
     if text is None:
         return DEFAULT_PAGE
-    limit = id_of(text, "limit") if len(text) <= len(str(MAX_PAGE)) else 0
-    if not limit or limit > MAX_PAGE:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PAGE))
+    if not (is_number and 1 <= int(text) <= MAX_PAGE):
         _refuse(f"limit is a number from 1 to {MAX_PAGE}")
-    return limit
+    return int(text)
 
 
 def since_of(text: str | None) -> Since:

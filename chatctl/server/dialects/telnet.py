@@ -1,7 +1,8 @@
 """Telnet's part of a byte stream: commands between the bytes that are typed (RFC 854). No I/O.
 
 Whatever the client offers or asks for is refused, but for what was offered to it: to echo for it while it
-types what nobody is to see (RFC 857), which then is echoed by nobody.
+types what nobody is to see (RFC 857), which then is echoed by nobody; and what it is asked for: to send bytes
+as they are (RFC 856). Some would else take those of other letters for keys of theirs, and drop them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from enum import Enum, auto
 
 IAC = 255
 DONT, DO, WONT, WILL = 254, 253, 252, 251
-ECHO = 1
+BINARY, ECHO = 0, 1
 _SUBNEGOTIATION, _END = 250, 240
 _COMMANDS = range(_END, IAC)
 # A client may have keys for these; typed bytes mean the same.
@@ -100,7 +101,9 @@ class Telnet:
         return _State.typed
 
     def _option(self, option: int) -> None:
-        self.negotiates = True
-        agreed = self._verb == DO and option == ECHO and self.hides
+        if not self.negotiates:
+            self.negotiates = True
+            self._answers += bytes((IAC, DO, BINARY))
+        agreed = (self._verb, option) == (WILL, BINARY) or ((self._verb, option) == (DO, ECHO) and self.hides)
         if self._verb in _REFUSALS and not agreed:
             self._answers += bytes((IAC, _REFUSALS[self._verb], option))

@@ -60,6 +60,7 @@ LINES_SHOWN = 200  # of a list
 # What happens to people is told in these words; who says them of themselves is shown as saying them.
 _HAPPENINGS = re.compile(r"(?:joined|left|is now)(?: |$)|.*\bprivate\b")
 _LONGEST_HAPPENING = 100  # characters in which its words stand, whatever stands between them
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # that are no blanks, and show as such
 
 
 def encode(frames: Iterable[Frame]) -> bytes:
@@ -130,8 +131,22 @@ def _done(head: str, line: str) -> str:
 
 def _looks_like_a_happening(line: str) -> bool:
     """Returns whether `line` behind a name may be taken for what the server tells, or for a private one."""
-    letters = "".join([c if c.isalnum() else " " * (c == " ") for c in line[:_LONGEST_HAPPENING]])
-    return bool(_HAPPENINGS.match(" ".join(skeleton(letters).split())))
+    start = line[:_LONGEST_HAPPENING]
+    return any(_HAPPENINGS.match(_words(start, blank)) for blank in ("", " "))
+
+
+def _words(text: str, blank: str) -> str:
+    """Returns the letters that are read in `text`, and `blank` for what may be seen as one, or not at all."""
+    letters = [_letter(c, blank) for c in text]
+    return " ".join(skeleton("".join(letters)).split())
+
+
+def _letter(character: str, blank: str) -> str:
+    if character == " ":
+        return character
+    if character.isspace() or character in _FILLERS:
+        return blank
+    return character if character.isalnum() else ""
 
 
 def _told(frame: Told) -> str:

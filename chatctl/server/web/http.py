@@ -64,9 +64,16 @@ class HttpConnection:
         """Takes what the client sent; `receive` says what it means."""
         if data:  # To h11 nothing would be the end.
             self.seconds = HANDSHAKE_SECONDS
+            if self._is_between():
+                data = data.lstrip(b"\r\n")  # Empty lines in front are passed over (RFC 9112 section 2.2).
             self._taken += len(data)
-            self._h11.receive_data(data)
+            if data:
+                self._h11.receive_data(data)
         return ()
+
+    def _is_between(self) -> bool:
+        """Returns whether nothing has come yet of the next request."""
+        return self._h11.their_state is h11.IDLE and not self._h11.trailing_data[0]
 
     def pending(self) -> bytes:
         """Returns what is to be sent before anything else: that the client may send its body."""
@@ -108,6 +115,8 @@ class HttpConnection:
     def _begin(self, event: h11.Request) -> None:
         self._method = event.method.decode()
         request = _request_of(event)
+        if self._taken - len(self._h11.trailing_data[0]) > MAX_HEAD:
+            raise _head_too_long()
         _check_framing(event, request)
         try:
             self._check(request)
@@ -131,10 +140,12 @@ class HttpConnection:
     def _broken(self, error: h11.RemoteProtocolError) -> Problem:
         status = error.error_status_hint
         if status != HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-            return Problem(status, f"this is not HTTP/1.1: {error}", close=True)
+            # What h11 says behind that are the bytes, as Python writes them.
+            what = str(error).partition(": bytearray(")[0]
+            return Problem(status, f"this is not HTTP/1.1: {what}", close=True)
         if b"\n" not in self._h11.trailing_data[0]:
             return _target_too_long()
-        return Problem(status, f"the head of a request has at most {MAX_HEAD} bytes", close=True)
+        return _head_too_long()
 
     # Answers
 
@@ -251,6 +262,8 @@ def _request_of(event: h11.Request) -> Request:
     for name, value in event.headers:
         key, text = name.decode("latin-1"), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    if event.http_version == b"1.0":
+        headers.pop("upgrade", None)  # It counts for nothing there (RFC 9110 section 7.8).
     return Request(event.method.decode(), path, query, headers)
 
 
@@ -278,6 +291,10 @@ def _has_body(request: Request) -> bool:
 
 def _too_large() -> Problem:
     return Problem(413, f"a body has at most {MAX_BODY} bytes", close=True)
+
+
+def _head_too_long() -> Problem:
+    return Problem(431, f"the head of a request has at most {MAX_HEAD} bytes", close=True)
 
 
 def _target_too_long() -> Problem:

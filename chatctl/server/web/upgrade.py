@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from chatctl.server.session import Session
     from chatctl.server.shared import Shared
 
+VERSION = "13"
+
 
 def upgrade(_shared: Shared, _session: Session, request: Request) -> Switch:
     """Answers a handshake.
@@ -31,7 +33,15 @@ def upgrade(_shared: Shared, _session: Session, request: Request) -> Switch:
         raise Problem(HTTPStatus.BAD_REQUEST, f"no WebSocket: {one_line(str(error))}") from None
     response = handshake.accept(http11.Request(request.path, headers))
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-        status = HTTPStatus(response.status_code)
-        needed = {"Upgrade": "websocket"} if status is HTTPStatus.UPGRADE_REQUIRED else {}
-        raise Problem(status, f"no WebSocket: {one_line(str(handshake.handshake_exc))}", needed)
+        raise _problem(
+            request, response.status_code, f"no WebSocket: {one_line(str(handshake.handshake_exc))}"
+        )
     return Switch(dict(response.headers.raw_items()), WebSocket())
+
+
+def _problem(request: Request, status: int, text: str) -> Problem:
+    """Returns what is answered; whoever has another version is told which one it is here (section 4.4)."""
+    if request.headers.get("sec-websocket-version", VERSION) != VERSION:
+        status = HTTPStatus.UPGRADE_REQUIRED
+    needed = {"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION}
+    return Problem(status, text, needed if status == HTTPStatus.UPGRADE_REQUIRED else {})
