@@ -516,16 +516,18 @@ def test_a_file_that_comes_in_between_is_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("name", [FILE, f"{FILE}-wal", f"{FILE}-shm", "lock"])
+@pytest.mark.parametrize(
+    "name", [FILE, f"{FILE}-wal", f"{FILE}-shm", "lock", "access.db", "certificate.key", "address.json"]
+)
 def test_the_history_itself_is_never_written_over(tmp_path: Path, name: str) -> None:
     fill(tmp_path)
     before = exported(tmp_path)
     (tmp_path / "there").symlink_to(tmp_path)
     (tmp_path / "link").symlink_to(name)
     for path in (tmp_path / name, tmp_path / "there" / name, tmp_path / "link"):
-        with pytest.raises(DataError, match="the history itself"):
+        with pytest.raises(DataError, match="a file of the server itself"):
             backup(tmp_path, path, force=True)
-        with pytest.raises(DataError, match="the history itself"):
+        with pytest.raises(DataError, match="a file of the server itself"):
             export(tmp_path, path)
     assert exported(tmp_path) == before
 

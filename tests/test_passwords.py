@@ -18,7 +18,9 @@ def test_what_will_do(password: str) -> None:
     check_password(password)
 
 
-@pytest.mark.parametrize("password", ["", "fives", "x" * 1_025, "\u00e9" * 513, "\U0001f600" * 257])
+@pytest.mark.parametrize(
+    "password", ["", "fives", "x" * 1_025, "\u00e9" * 513, "\U0001f600" * 257, "with\ttab", "\udcff" * 8]
+)
 def test_what_will_not(password: str) -> None:
     with pytest.raises(Refused) as caught:
         check_password(password)

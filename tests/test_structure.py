@@ -53,6 +53,7 @@ LAYERS: dict[str, list[str]] = {
     "archive": [
         *WIRE,
         *("history.database", "history.directory", "history.journal", "history.rows", "history.traces"),
+        *("access.address", "access.database"),
     ],
     "server.admission": [*WIRE, "server.penalties", "server.sums"],
     "server.penalties": [*WIRE, "server.sums"],

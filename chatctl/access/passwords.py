@@ -65,12 +65,14 @@ def check_password(password: str) -> None:
     """Accepts a new password.
 
     Raises:
-        Refused: ``bad-text``: it is too short, or too long.
+        Refused: ``bad-text``: it is too short, or too long, or has what a client cannot send.
     """
     if len(password) < MIN_PASSWORD:
         raise Refused("bad-text", f"a password has at least {MIN_PASSWORD} characters")
     if not _is_short(password):
         raise Refused("bad-text", f"a password has at most {MAX_PASSWORD} bytes")
+    if not password.isprintable():
+        raise Refused("bad-text", "a password has letters, digits, marks and spaces, and no other characters")
 
 
 def _is_short(password: str) -> bool:

@@ -11,6 +11,7 @@ from chatctl.errors import DataError
 
 LOCK = "lock"
 CERTIFICATE = "certificate.pem"  # that a server has made for itself
+CERTIFICATE_KEY = "certificate.key"
 
 
 def default_directory() -> Path:

@@ -35,12 +35,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chatctl.durable import put_file
 from chatctl.errors import DataError
-from chatctl.history.directory import CERTIFICATE
+from chatctl.history.directory import CERTIFICATE, CERTIFICATE_KEY
 from chatctl.tls import pin_of
 
 log = logging.getLogger(__name__)
 
-KEY = "certificate.key"
 LIFE = timedelta(days=3650)
 MAX_FILE = 48 * 1024  # bytes of a chain or a key: what fits into a pipe that nobody reads yet
 _SIOCGIFADDR = 0x8915  # Linux: the IPv4 address of an interface
@@ -118,7 +117,7 @@ def kept_in(directory: Path, address: str) -> Certificate:
     Raises:
         DataError: it cannot be made, or read.
     """
-    chain, key = directory / CERTIFICATE, directory / KEY
+    chain, key = directory / CERTIFICATE, directory / CERTIFICATE_KEY
     if not chain.exists():
         made = fresh(address)
         # The key comes first: a certificate that is there has one.
@@ -126,8 +125,8 @@ def kept_in(directory: Path, address: str) -> Certificate:
         _write(chain, made.chain, 0o644)
     elif not key.exists():
         raise DataError(
-            f"{chain} has no key: put {KEY} back, or remove {CERTIFICATE} too to have another one made, "
-            "which clients do not know"
+            f"{chain} has no key: put {CERTIFICATE_KEY} back, or remove {CERTIFICATE} too to have another "
+            "one made, which clients do not know"
         )
     return read(chain, key)
 
