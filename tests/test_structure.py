@@ -89,7 +89,7 @@ NO_IMPORTS: dict[str, set[str]] = {
     **dict.fromkeys(
         [f"server.web.{name}" for name in ("http", "request", "routes", "sites", "statuses")], WORLD
     ),
-    **dict.fromkeys(["server.admission", "server.doorstep", "server.refusals"], NETWORK),
+    **dict.fromkeys(["server.acting", "server.admission", "server.doorstep", "server.refusals"], NETWORK),
     **dict.fromkeys(["server.penalties", "server.sums", "server.permissions"], WORLD),
     "web": WORLD,
     "history": NETWORK,

@@ -12,41 +12,26 @@ from contextlib import suppress
 
 from chatctl.access.keys import Key
 from chatctl.address import is_loopback
-from chatctl.errors import FrameError, NotProven, Refused, StorageError
-from chatctl.framing import Fault, check_nonce
-from chatctl.history.log import Post
+from chatctl.errors import Refused, StorageError
+from chatctl.framing import Fault
 from chatctl.messages import (
     MAX_AGENT,
     MAX_HANDSHAKE,
-    Ack,
     Bye,
     ClientFrame,
     Error,
     Frame,
     Hello,
-    Join,
-    Leave,
-    Login,
-    Notice,
-    Part,
     Ping,
-    Pong,
-    Register,
-    Rename,
     Renamed,
     Role,
-    Say,
-    SetTopic,
-    Tell,
 )
-from chatctl.names import check_name, check_room
-from chatctl.server import identity, permissions, sockets
+from chatctl.server import acting, identity, permissions, sockets
 from chatctl.server.admission import TokenBucket
-from chatctl.server.answers import ANSWERS
 from chatctl.server.dialects.choice import dialect_for
 from chatctl.server.dialects.dialect import Dialect, Frames
 from chatctl.server.dialects.native import Native
-from chatctl.server.entrance import MAX_ROOMS_JOINED, Entry, check_hello
+from chatctl.server.entrance import Entry, check_hello
 from chatctl.server.first_bytes import Kind
 from chatctl.server.line import Line
 from chatctl.server.outbox import Outbox, wake_reader
@@ -55,10 +40,10 @@ from chatctl.server.people import NOBODY, Encode, Member
 from chatctl.server.postbox import Postbox
 from chatctl.server.proof import Proof
 from chatctl.server.resumption import Ticket
-from chatctl.server.room import POST_SIZE, PostSet, Room
+from chatctl.server.room import Room
 from chatctl.server.shared import Shared
 from chatctl.server.web.request import Place
-from chatctl.text import MAX_TOPIC, check_text, one_line
+from chatctl.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +78,8 @@ class Session:
         served: it got something that it asked for over HTTP.
         posts_as: the name under which it posts over HTTP, as was logged; empty if it does not.
         heard: when the client was last heard, on the monotonic clock.
+        spoke: when it last said or told something, or came in, on that clock.
+        ending: the last frame the client gets, once that is known; nothing is acted on then.
         at: when it came in, in milliseconds since the Unix epoch.
         agent: what it calls itself, cleaned; empty if it does not say.
     """
@@ -102,7 +89,6 @@ class Session:
         "_asked",
         "_bucket",
         "_dialect",
-        "_ending",
         "_line",
         "_outbox",
         "_pinged",
@@ -110,12 +96,12 @@ class Session:
         "_reason",
         "_shared",
         "_sock",
-        "_spoke",
         "address",
         "agent",
         "at",
         "author",
         "encode",
+        "ending",
         "heard",
         "name",
         "person",
@@ -125,6 +111,7 @@ class Session:
         "rooms",
         "send",
         "served",
+        "spoke",
         "started",
         "ticket",
         "told_role",
@@ -147,10 +134,10 @@ class Session:
         self.send: Callable[[bytes], None] = self._outbox.put
         config = shared.config
         self._bucket = TokenBucket(config.rate, config.burst) if config.rate else None
-        self._ending: Error | Bye | None = None
+        self.ending: Error | Bye | None = None
         self.served = False
         self._reason = "closed the connection"
-        self.started = self.heard = self._spoke = time.monotonic()
+        self.started = self.heard = self.spoke = time.monotonic()
         self._pinged = False
         self.ticket: Ticket[Session] | None = None
         self.told_role: Role | None = None
@@ -206,10 +193,10 @@ class Session:
             sockets.tune(self._sock)
             self._serve()
         except Refused as refusal:
-            self._end(Error(code=refusal.code, text=str(refusal), fatal=True))
+            self.end(Error(code=refusal.code, text=str(refusal), fatal=True))
         except Exception:
             log.exception("the session of %s failed", self.name or self.address)
-            self._end(Error(code="internal", text="the server made a mistake, sorry", fatal=True))
+            self.end(Error(code="internal", text="the server made a mistake, sorry", fatal=True))
         finally:
             self._close()
 
@@ -217,7 +204,7 @@ class Session:
         frames = self._shake_hands()
         while frames is not None:
             self._act(frames)
-            frames = self._hear() if self._ending is None else None
+            frames = self._hear() if self.ending is None else None
 
     def _hear(self) -> Frames | None:
         """Returns what the client says next; None once it says no more."""
@@ -253,7 +240,7 @@ class Session:
             return None
         left = MAX_HANDSHAKE
         frames = self._feed_first(data, left) if data else ()
-        while self._ending is None:
+        while self.ending is None:
             if not frames:
                 left -= len(data)
                 if left <= 0:
@@ -301,6 +288,56 @@ class Session:
         self._dialect = dialect
         self.encode = dialect.encode
 
+    def _try_again(self, error: Error) -> Frames:
+        """Ends the session with `error`, unless the client may try something else; returns what it tries."""
+        frames = self._dialect.refused(error)
+        if frames is None:
+            self.end(error)
+            return ()
+        self._asked = 0.0
+        self._send_pending()
+        return frames
+
+    def _enter(self, frame: ClientFrame | Fault) -> Error | None:
+        """Acts on the first frame; returns why the client is not in, None if it is."""
+        self._asked = time.monotonic()
+        entrance = self._shared.entrance
+        try:
+            hello, name, rooms = check_hello(frame)
+            entry = entrance.enter(self, hello, name)
+        except Refused as refusal:
+            number = frame.re if isinstance(frame, Fault) else frame.n
+            return acting.error_of(refusal, number, fatal=True)
+        self._note_coming(hello, entry)
+        self.send_frame(entrance.welcome(self, hello, entry))
+        for room, after in rooms.items():
+            try:
+                acting.enter(self._shared, self, room, after, hello.backlog, None)
+            except Refused as refusal:
+                acting.refuse(self, refusal, hello)
+        # What has changed since it was let in was not told to it, or held against it.
+        identity.recheck(self._shared, self)
+        self.open_postbox()
+        return None
+
+    def _note_coming(self, hello: Hello, entry: Entry) -> None:
+        threading.current_thread().name = f"client-{self.name}"
+        self.spoke = self.heard
+        # Most clients call themselves the same: the server has it once.
+        self.agent = sys.intern(one_line(hello.agent or "")[:MAX_AGENT])
+        came = "came back" if entry.resumed else "came"
+        agent = self.agent or "no agent"
+        extra = {"client": self.name, "address": self.address}
+        log.info("%s %s from %s (%s)", self.name, came, self.address, agent, extra=extra)
+
+    def note_asking(self) -> None:
+        """Notes that the client asks for what may take the server long."""
+        self._asked = time.monotonic()
+
+    def is_wanted(self) -> bool:
+        """Returns whether the client still waits for what it asked for, and may."""
+        return self.ending is None and time.monotonic() - self._asked < PATIENCE_SECONDS
+
     # HTTP
 
     def _visit(self, data: bytes, *, encrypted: bool) -> bytes | None:
@@ -314,16 +351,16 @@ class Session:
     @property
     def ends(self) -> bool:
         """Whether what the client says is acted on no more."""
-        return self._ending is not None
+        return self.ending is not None
 
     def hear(self) -> bytes:
         """Returns what comes next; nothing once the client has gone, or the session ends."""
-        return b"" if self._ending else self._receive()
+        return b"" if self.ending else self._receive()
 
     def attend(self) -> None:
         """Begins with something that the client has asked for, as soon as its rate allows that."""
         self._asked = time.monotonic()
-        while self._bucket and self._ending is None and not self._bucket.take(1):
+        while self._bucket and self.ending is None and not self._bucket.take(1):
             self._shared.stopping.wait(min(self._bucket.wait(), LONGEST_PAUSE))
 
     def stay(self) -> None:
@@ -343,55 +380,9 @@ class Session:
         self.served = False
         self.speak(dialect)
 
-    def _try_again(self, error: Error) -> Frames:
-        """Ends the session with `error`, unless the client may try something else; returns what it tries."""
-        frames = self._dialect.refused(error)
-        if frames is None:
-            self._end(error)
-            return ()
-        self._asked = 0.0
-        self._send_pending()
-        return frames
-
-    def _enter(self, frame: ClientFrame | Fault) -> Error | None:
-        """Acts on the first frame; returns why the client is not in, None if it is."""
-        self._asked = time.monotonic()
-        entrance = self._shared.entrance
-        try:
-            hello, name, rooms = check_hello(frame)
-            entry = entrance.enter(self, hello, name)
-        except Refused as refusal:
-            number = frame.re if isinstance(frame, Fault) else frame.n
-            return _error(refusal, number, fatal=True)
-        self._note_coming(hello, entry)
-        self.send_frame(entrance.welcome(self, hello, entry))
-        for room, after in rooms.items():
-            try:
-                self._enter_room(room, after, hello.backlog, None)
-            except Refused as refusal:
-                self._refuse(refusal, hello)
-        # What has changed since it was let in was not told to it, or held against it.
-        identity.recheck(self._shared, self)
-        self._open_postbox()
-        return None
-
-    def _note_coming(self, hello: Hello, entry: Entry) -> None:
-        threading.current_thread().name = f"client-{self.name}"
-        self._spoke = self.heard
-        # Most clients call themselves the same: the server has it once.
-        self.agent = sys.intern(one_line(hello.agent or "")[:MAX_AGENT])
-        came = "came back" if entry.resumed else "came"
-        agent = self.agent or "no agent"
-        extra = {"client": self.name, "address": self.address}
-        log.info("%s %s from %s (%s)", self.name, came, self.address, agent, extra=extra)
-
-    def is_wanted(self) -> bool:
-        """Returns whether the client still waits for what it asked for, and may."""
-        return self._ending is None and time.monotonic() - self._asked < PATIENCE_SECONDS
-
     # Mail
 
-    def _open_postbox(self) -> None:
+    def open_postbox(self) -> None:
         """Sends what was kept for the client's account, and from now on what comes to be."""
         if self.account and self._postbox is None:
             mail = self._shared.book.mail
@@ -412,156 +403,39 @@ class Session:
             except StorageError as error:
                 log.warning("%s does not get what is kept for them: %s", self.name, error)
 
-    # Acting on frames
+    def confirm_mail(self, number: int) -> None:
+        """Notes that the client has what it was sent, up to a number."""
+        if self._postbox:
+            with suppress(StorageError):  # It comes once more.
+                self._postbox.confirm(number)
+
+    # Being in
 
     def _act(self, frames: Frames) -> None:
         """Acts on frames in order, as fast as the client's rate allows."""
         if self._bucket is None:
-            self._perform(frames)
+            acting.perform(self._shared, self, frames)
             return
         done = 0
-        while done < len(frames) and self._ending is None:
+        while done < len(frames) and self.ending is None:
             taken = self._bucket.take(len(frames) - done)
-            self._perform(frames[done : done + taken])
+            acting.perform(self._shared, self, frames[done : done + taken])
             done += taken
             if done < len(frames):
                 # Reading on later is all the punishment: the client's own sending comes to a halt.
                 self._shared.stopping.wait(min(self._bucket.wait(), LONGEST_PAUSE))
                 self.heard = time.monotonic()
 
-    def _perform(self, frames: Frames) -> None:
-        says: list[Say] = []
-        for frame in frames:
-            if type(frame) is Say:
-                says.append(frame)
-                continue
-            if says:
-                self._say(says)
-                says = []
-            if self._ending is not None:
-                return
-            self._answer(frame)
-        if says:
-            self._say(says)
-
-    def _answer(self, frame: ClientFrame | Fault) -> None:
-        if isinstance(frame, Fault):
-            self._complain(
-                Error(code=frame.code, text=frame.text, re=frame.re, nonce=frame.nonce, fatal=frame.fatal)
-            )
-            return
-        try:
-            if action := _ACTIONS.get(type(frame)):
-                action(self, frame)
-            else:
-                ANSWERS[type(frame)](self._shared, self, frame)
-        except (Refused, FrameError) as error:
-            self._refuse(error, frame)
-
-    def _refuse(self, error: Refused | FrameError, frame: ClientFrame) -> None:
-        fatal = isinstance(error, FrameError)
-        # What makes a frame fatal here is its nonce, which cannot be sent back.
-        nonce = None if fatal else getattr(frame, "nonce", None)
-        self._complain(_error(error, frame.n, nonce=nonce, fatal=fatal))
-
-    def _complain(self, error: Error) -> None:
+    def complain(self, error: Error) -> None:
         """Sends an error; a fatal one is the last frame the client gets."""
         if error.fatal:
-            self._end(error)
+            self.end(error)
         else:
             self.send_frame(error)
 
     def send_frame(self, frame: Frame) -> None:
         """Sends one frame, without waiting."""
         self.send(self.encode([frame]))
-
-    def _say(self, says: list[Say]) -> None:
-        """Publishes messages; those that stand together and go to one room go together."""
-        start = 0
-        for place, say in enumerate(says):
-            if say.room != says[start].room:
-                self._say_in(says[start].room, says[start:place])
-                start = place
-        self._say_in(says[start].room, says[start:])
-
-    def _say_in(self, name: str, says: list[Say]) -> None:
-        posts: list[Post] = []
-        numbers: list[int | None] = []
-        nonced = False
-        size = 0
-        room: Room | None = None
-        refusal: Refused | None = None
-        for say in says:
-            if self._ending is not None:
-                break
-            try:
-                if say.nonce is not None:
-                    check_nonce(say.nonce)
-                    nonced = True
-                if room is None:
-                    room = self.rooms.get(name) or self._joined(name)
-                    refusal = permissions.why_silent(self._shared.book, self, room.name)
-                if refusal:
-                    raise refusal
-                check_text(say.text)
-            except (Refused, FrameError) as error:
-                self._refuse(error, say)
-                continue
-            posts.append(Post(self.name, self.author, say.text, say.kind, say.nonce))
-            numbers.append(say.n)
-            size += len(say.text) + POST_SIZE
-        if posts and room:
-            self._spoke = self.heard
-            room.publish(PostSet(self, posts, numbers, nonced, size))
-
-    def _joined(self, name: str) -> Room:
-        """Returns the room the client means, and is in."""
-        room = self.rooms.get(check_room(name))
-        if room is None:
-            raise Refused("not-in-room", "you are not in that room")
-        return room
-
-    def _tell(self, frame: Tell) -> None:
-        if frame.nonce is not None:
-            check_nonce(frame.nonce)
-        check_text(frame.text)
-        permissions.demand_voice(self._shared.book, self)
-        at, kept = self._shared.hub.tell(self, frame.to, frame.text, frame.kind, frame.nonce)
-        self._spoke = self.heard
-        if frame.nonce is not None:
-            self.send_frame(Ack(nonce=frame.nonce, at=at, re=frame.n))
-        if kept:
-            self.send_frame(Notice(f"{one_line(frame.to)} is not here, and gets it on coming back"))
-
-    def _join(self, frame: Join) -> None:
-        name = check_room(frame.room)
-        if name not in self.rooms and len(self.rooms) >= MAX_ROOMS_JOINED:
-            raise Refused("forbidden", f"at most {MAX_ROOMS_JOINED} rooms at once")
-        self._enter_room(name, frame.after, frame.backlog, frame.n)
-
-    def _enter_room(self, name: str, after: int | None, backlog: int, re: int | None) -> None:
-        if room := self.rooms.get(name):
-            room.show(self, re)
-            return
-        hub = self._shared.hub
-        permissions.demand_entry(self._shared.book, self, name, exists=hub.has_room(name))
-        while self._ending is None:
-            if hub.open_room(name).enter(self, after, backlog, re):
-                return
-            # The room was dropped meanwhile, or this client cut off.
-
-    def _part(self, frame: Part) -> None:
-        room = self._joined(frame.room)
-        room.leave(self, re=frame.n, answer=True)
-        self._shared.hub.close_if_unused(room)
-
-    def _rename(self, frame: Rename) -> None:
-        old = self.name
-        name = check_name(frame.name)
-        permissions.demand_voice(self._shared.book, self)
-        permissions.demand_name(self._shared.book, name)
-        self._shared.hub.people.rename(self, name)
-        self.tell_name(old, frame.n)
 
     def tell_name(self, old: str, re: int | None = None) -> None:
         """Tells the client, and whoever is in a room with it, that it is no longer called `old`."""
@@ -574,49 +448,21 @@ class Session:
             room.rename(self, old, told)
         self.send_frame(Renamed(old, self.name, re))
 
-    def _register(self, frame: Register) -> None:
-        self._asked = time.monotonic()
-        identity.register(self._shared, self, frame)
-        self._open_postbox()
-
-    def _log_in(self, frame: Login) -> None:
-        self._asked = time.monotonic()
-        identity.log_in(self._shared, self, frame)
-        self._open_postbox()
-
-    def _topic(self, frame: SetTopic) -> None:
-        room = self._joined(frame.room)
-        permissions.demand_topic(self._shared.book, self, room.name)
-        if frame.text:
-            check_text(frame.text, MAX_TOPIC)
-        room.set_topic(self, frame.text, frame.n)
-
     def idle(self) -> float:
         """Returns the seconds since the client said something, or came in."""
-        return time.monotonic() - self._spoke
-
-    def _ping(self, frame: Ping) -> None:
-        self.send_frame(Pong(re=frame.n))
-
-    def _pong(self, frame: Pong) -> None:
-        """Notes that mail has arrived; that the client was heard is noted where it is read."""
-        if self._postbox and frame.re is not None:
-            with suppress(StorageError):  # It comes once more.
-                self._postbox.confirm(frame.re)
-
-    def _hello_again(self, frame: Hello) -> None:
-        self._end(Error(code="bad-frame", text="you are in already", re=frame.n, fatal=True))
-
-    def _bye(self, frame: Leave) -> None:
-        self._reason = "said bye"
-        self._leave_rooms()
-        self._end(Bye(code="bye", text="goodbye", re=frame.n))
+        return time.monotonic() - self.spoke
 
     # Ending
 
+    def leave(self, re: int | None) -> None:
+        """Ends the session as the client wants it; its own thread calls this."""
+        self._reason = "said bye"
+        self._leave_rooms()
+        self.end(Bye(code="bye", text="goodbye", re=re))
+
     def cut(self, ending: Error | Bye) -> None:
         """Ends the session from another thread: `ending` is the last frame the client gets."""
-        self._end(ending)
+        self.end(ending)
         # Though it is ending already, it may still wait for the client.
         self._outbox.stop_waiting()
         wake_reader(self._sock)
@@ -627,10 +473,10 @@ class Session:
             self._shared.resumption.revoke(self.ticket)
         self.cut(ending)
 
-    def _end(self, ending: Error | Bye) -> None:
+    def end(self, ending: Error | Bye) -> None:
         """Makes `ending` the last frame the client gets; whatever it sends from now on is not acted on."""
-        if self._ending is None:
-            self._ending = ending
+        if self.ending is None:
+            self.ending = ending
             if isinstance(ending, Error) and not self.served and (offence := _OFFENCES.get(ending.code)):
                 self._shared.admission.penalize(self.address, offence)
             if ending.code != "bye":
@@ -638,18 +484,18 @@ class Session:
 
     def _overflowed(self) -> bytes:
         """Called by the outbox, which is full: returns the farewell."""
-        self._end(Bye(code="slow-consumer", text="you are not reading what is sent", retry=RETRY_SECONDS))
+        self.end(Bye(code="slow-consumer", text="you are not reading what is sent", retry=RETRY_SECONDS))
         return self._farewell()
 
     def _farewell(self) -> bytes:
-        return self._dialect.farewell(self._ending) if self._ending else b""
+        return self._dialect.farewell(self.ending) if self.ending else b""
 
     def caught_up(self) -> bool:
         """Waits until the client has taken what was sent; cuts it off if it does not."""
-        if self._ending is None and not self._outbox.wait_empty(CATCH_UP_SECONDS):
+        if self.ending is None and not self._outbox.wait_empty(CATCH_UP_SECONDS):
             self._overflowed()
         self.heard = time.monotonic()
-        return self._ending is None
+        return self.ending is None
 
     def abort(self) -> None:
         """Ends the session from another thread at once, whatever is unsent."""
@@ -695,7 +541,7 @@ class Session:
         try:
             self._give_back_name()
             self._outbox.finish(self._farewell(), FLUSH_SECONDS)
-            if self._ending or self.served:
+            if self.ending or self.served:
                 sockets.linger(self._sock)
         finally:
             self._sock.close()
@@ -712,20 +558,6 @@ class Session:
         log.info("%s (%s): %s", who, self.address, self._reason, extra=extra)
 
 
-_ACTIONS: dict[type, Callable[..., None]] = {
-    Hello: Session._hello_again,
-    Tell: Session._tell,
-    Join: Session._join,
-    Part: Session._part,
-    Rename: Session._rename,
-    SetTopic: Session._topic,
-    Ping: Session._ping,
-    Register: Session._register,
-    Login: Session._log_in,
-    Pong: Session._pong,
-    Leave: Session._bye,
-}
-
 # The codes of fatal errors that no client gets which does its part.
 _OFFENCES = {
     "bad-frame": Offence.BROKEN,
@@ -733,10 +565,3 @@ _OFFENCES = {
     "unknown-type": Offence.BROKEN,
     "timeout": Offence.SILENCE,
 }
-
-
-def _error(
-    error: Refused | FrameError, re: int | None, *, nonce: str | None = None, fatal: bool = False
-) -> Error:
-    wants = error.wants if isinstance(error, NotProven) else None
-    return Error(code=error.code, text=str(error), re=re, nonce=nonce, fatal=fatal, wants=wants)
