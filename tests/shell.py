@@ -12,14 +12,16 @@ import subprocess
 import sys
 import tempfile
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.forked import forge_for
+from tests.forked import Forked, forge_for, start
 from tests.helpers import SECONDS, RunningServer, environment, fresh
+
+MORE_THAN_WORDS = frozenset("|&;<>()$`*?[\n")  # Where none of them is, a shell does nothing but split.
 
 
 @cache
@@ -59,23 +61,31 @@ def run(
     )
 
 
+def _begin(
+    line: str, env: dict[str, str], streams: Sequence[int], cwd: Path
+) -> Forked | subprocess.Popen[bytes]:
+    """Starts a line of shell in a session of its own; what it becomes at once can be forked."""
+    words = shlex.split(line)
+    if words[:2] == ["exec", "chatctl"] and not MORE_THAN_WORDS.intersection(line):
+        return start(words[2:], env, streams, cwd=cwd, session=True)
+    stdin, stdout, stderr = streams
+    return subprocess.Popen(
+        ["/bin/sh", "-c", line],
+        env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True,
+    )  # fmt: skip
+
+
 class Job:
     """A line of shell that runs, with its output in files that can be looked at."""
 
     def __init__(self, server: RunningServer | str, line: str, cwd: Path, **env: str) -> None:
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by running
         self._err = tempfile.TemporaryFile()  # noqa: SIM115
-        self.proc = subprocess.Popen(
-            ["/bin/sh", "-c", line],
-            env=shell_environment(server, **env),
-            cwd=cwd,
-            stdin=subprocess.PIPE,
-            stdout=self._out,
-            stderr=self._err,
-            start_new_session=True,
-        )
-        assert self.proc.stdin is not None
-        self.stdin = self.proc.stdin
+        reading, writing = os.pipe()
+        self.stdin = os.fdopen(writing, "wb")
+        with os.fdopen(reading) as source:
+            streams = [source.fileno(), self._out.fileno(), self._err.fileno()]
+            self.proc = _begin(line, shell_environment(server, **env), streams, cwd)
 
     @property
     def out(self) -> str:

@@ -7,7 +7,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ import trustme
 
 from chatctl.server.dialects.alert import ALERT
 from chatctl.tls import PIECE, Channel, pin_of
+from tests import forked
 from tests.helpers import SECONDS, RawClient, RunningServer, environment, running_server, trusting, wait_for
 from tests.sealed import renegotiate
 
@@ -345,8 +345,8 @@ def test_others_than_this_machine_are_asked_for_tls() -> None:
 
 def serve(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Runs a server that is not to start."""
-    command = [sys.executable, "-m", "chatctl", "serve", "--port", "0", "--log-level", "error", *args]
-    return subprocess.run(command, capture_output=True, text=True, env=environment(**env), timeout=SECONDS)
+    args = ("serve", "--port", "0", "--log-level", "error", *args)
+    return forked.run(args, environment(**env), timeout=SECONDS)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
