@@ -41,14 +41,19 @@ def shell_environment(server: RunningServer | str, **changes: str) -> dict[str, 
     return environment(PATH=f"{_bin('-m', 'chatctl').name}:{os.environ['PATH']}", **given)
 
 
+def _forking(env: dict[str, str]) -> dict[str, str]:
+    """Returns an environment in which ``chatctl`` is forked, if that does."""
+    if not (forge := forge_for(env)):
+        return env
+    forking = _bin("-IS", str(Path(__file__).with_name("forking_command.py")), forge.path)
+    return env | {"PATH": f"{forking.name}:{env['PATH']}"}
+
+
 def run(
     server: RunningServer | str, line: str, *, stdin: str | int = "", cwd: Path | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs a line of shell to its end; `stdin` is what it reads, or a descriptor to read from."""
-    given = shell_environment(server, **env)
-    if forge := forge_for(given):
-        forking = _bin("-IS", str(Path(__file__).with_name("forking_command.py")), forge.path)
-        given["PATH"] = f"{forking.name}:{given['PATH']}"
+    given = _forking(shell_environment(server, **env))
     source: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
     return subprocess.run(
         ["/bin/sh", "-c", line],
@@ -134,7 +139,7 @@ def on_a_terminal(server: RunningServer, line: str) -> bytes:
     """Runs a line of shell in a terminal of 80 columns, to its end; returns what it prints there."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    env = shell_environment(server, TERM="xterm-256color")
+    env = _forking(shell_environment(server, TERM="xterm-256color"))
     shown = b""
     with subprocess.Popen(["/bin/sh", "-c", line], env=env, stdin=slave, stdout=slave) as process:
         os.close(slave)

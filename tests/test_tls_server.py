@@ -20,7 +20,16 @@ import trustme
 from chatctl.server.dialects.alert import ALERT
 from chatctl.tls import PIECE, Channel, pin_of
 from tests import forked
-from tests.helpers import SECONDS, RawClient, RunningServer, environment, running_server, trusting, wait_for
+from tests.helpers import (
+    SECONDS,
+    RawClient,
+    RunningServer,
+    environment,
+    fresh,
+    running_server,
+    trusting,
+    wait_for,
+)
 from tests.sealed import renegotiate
 
 MANY = 200
@@ -215,7 +224,7 @@ def test_a_handshake_broken_off_harms_nobody(server: RunningServer, size: int, r
     begun = server.log.count("a connection ended")
     with server.raw() as client:
         client.send_bytes(Channel(trusting(), "localhost").start()[:size])
-        with server.client("other", tls=True) as other:
+        with server.client(fresh("other"), tls=True) as other:
             other.settle()
         if reset:
             client.reset()
@@ -253,7 +262,7 @@ def test_what_only_begins_like_tls_gets_an_alert(server: RunningServer, data: by
         client.send_bytes(data)
         client.sock.shutdown(socket.SHUT_WR)
         assert rest(client.sock)[:2] in (b"\x15\x03", b"")
-    with server.client("unmoved", tls=True) as other:
+    with server.client(fresh("unmoved"), tls=True) as other:
         other.settle()
 
 
