@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 from itertools import count
@@ -15,7 +16,16 @@ pytest.register_assert_rewrite("tests.helpers", "tests.witness", "tests.window")
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# While tests are collected there is no garbage, and to look for it takes a quarter of the time.
+gc.disable()
+
 _numbers = count()
+
+
+def pytest_collection_finish() -> None:
+    """Has garbage looked for again, but for what was collected, which stays until the end."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

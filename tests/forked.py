@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -143,6 +144,8 @@ def start(
     env: dict[str, str],
     streams: Sequence[int],
     *,
+    cwd: Path | None = None,
+    session: bool = False,
     terminal: bool = False,
     preexec: Callable[[], None] | None = None,
     fork: bool = True,
@@ -154,26 +157,40 @@ def start(
         env: all of its environment.
         streams: descriptors of its standard input, output and error; if one is to be a new pipe, the
             process is not forked.
-        terminal: whether it has a session of its own, whose terminal its standard error is.
+        cwd: where it starts, if not where this process is.
+        session: whether it has a session of its own.
+        terminal: whether its standard error is the terminal of that.
         preexec: called in the new process before it becomes chatctl; a forked one is chatctl already.
         fork: whether it may be forked.
     """
     if fork and not preexec and subprocess.PIPE not in streams and (forge := forge_for(env)):
-        request = {"args": list(args), "env": env, "cwd": str(Path.cwd()), "terminal": terminal}
+        request = {
+            "args": list(args),
+            "env": env,
+            "cwd": str(cwd or Path.cwd()),
+            "session": session,
+            "terminal": terminal,
+        }
         return Forked(args, forge.fork(request, streams))
     return subprocess.Popen(
         [sys.executable, "-m", "chatctl", *args],
         env=env,
+        cwd=cwd,
         stdin=streams[0],
         stdout=streams[1],
         stderr=streams[2],
-        start_new_session=terminal,
+        start_new_session=session,
         preexec_fn=_take_terminal if terminal else preexec,  # noqa: PLW1509 - limits are set before exec
     )
 
 
 def run(
-    args: Sequence[str], env: dict[str, str], *, stdin: str = "", timeout: float
+    args: Sequence[str],
+    env: dict[str, str],
+    *,
+    stdin: str = "",
+    timeout: float,
+    preexec: Callable[[], None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs ``chatctl`` with these arguments to its end, as ``subprocess.run`` would.
 
@@ -182,18 +199,24 @@ def run(
         env: all of its environment.
         stdin: what it reads.
         timeout: seconds after which it is killed, and the test fails.
+        preexec: as of ``start``.
     """
-    done = run_on_bytes(args, env, stdin=stdin.encode(), timeout=timeout)
+    done = run_on_bytes(args, env, stdin=stdin.encode(), timeout=timeout, preexec=preexec)
     return subprocess.CompletedProcess(args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def run_on_bytes(
-    args: Sequence[str], env: dict[str, str], *, stdin: bytes = b"", timeout: float
+    args: Sequence[str],
+    env: dict[str, str],
+    *,
+    stdin: bytes = b"",
+    timeout: float,
+    preexec: Callable[[], None] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Does what ``run`` does with text that need not be UTF-8."""
     pipes = [os.pipe() for _ in range(STREAMS)]
     (reading, writing), (out, to_out), (err, to_err) = pipes
-    process = start(args, env, [reading, to_out, to_err])
+    process = start(args, env, [reading, to_out, to_err], preexec=preexec)
     for theirs in (reading, to_out, to_err):
         os.close(theirs)
     with os.fdopen(out, "rb") as output, os.fdopen(err, "rb") as errors, ThreadPoolExecutor(3) as pool:
@@ -217,22 +240,46 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def _warm_up() -> None:
-    """Has all imported, also what is imported where it is used."""
+    """Has all imported, also what is imported where it is used, and what is made once made."""
     import pkgutil
     from importlib import import_module
 
     from typer.testing import CliRunner
 
     import chatctl
+    from chatctl import names
+    from chatctl.access import passwords
     from chatctl.cli import app
+    from chatctl.server.web.table import routes
 
     for module in pkgutil.walk_packages(chatctl.__path__, "chatctl."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
     for name in ("prompt_toolkit.shortcuts", "rich.markdown", "rich.panel", "rich.table", "tomlkit", "segno"):
         import_module(name)
+    names.prepare()
+    passwords.prepare()
+    routes()
+    _build_commands()
     for args in (["config", "path"], ["--help"], ["serve", "--no-such-option"], ["join", "--help"]):
         CliRunner().invoke(app, args)
+
+
+def _build_commands() -> None:
+    """Has each command built once and for all, with what checks the values of its options."""
+    from chatctl.cli import commands
+
+    commands._build = cache(commands._build)
+    known = commands.Commands()
+    for name in known.list_commands(None):
+        _prepare_options(known.get_command(None, name))
+
+
+def _prepare_options(command: Any) -> None:
+    for parameter in command.params:
+        parameter.get_runtime_param()
+    for inner in getattr(command, "commands", {}).values():
+        _prepare_options(inner)
 
 
 def _fork_for(lives: socket.socket, listener: socket.socket) -> dict[str, Any]:
@@ -296,8 +343,9 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.update(request["env"])
     time.tzset()
     os.chdir(request["cwd"])
-    if request["terminal"]:
+    if request["session"]:
         os.setsid()
+    if request["terminal"]:
         _take_terminal()
     sys.argv = ["chatctl", *request["args"]]
     sys.stdin = sys.__stdin__ = _stream(sys.stdin, "r")  # type: ignore[misc]

@@ -11,7 +11,13 @@ import sys
 
 def main(path: str, *args: str) -> int:
     """Returns the exit code of what was forked."""
-    request = {"args": args, "env": dict(os.environ), "cwd": os.getcwd(), "terminal": False}  # noqa: PTH109
+    request = {
+        "args": args,
+        "env": dict(os.environ),
+        "cwd": os.getcwd(),  # noqa: PTH109
+        "session": False,
+        "terminal": False,
+    }
     with socket.socket(socket.AF_UNIX) as forge:
         forge.connect(path)
         try:

@@ -12,14 +12,16 @@ import subprocess
 import sys
 import tempfile
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.forked import forge_for
+from tests.forked import Forked, forge_for, start
 from tests.helpers import SECONDS, RunningServer, environment, fresh
+
+MORE_THAN_WORDS = frozenset("|&;<>()$`*?[\n")  # Where none of them is, a shell does nothing but split.
 
 
 @cache
@@ -39,14 +41,19 @@ def shell_environment(server: RunningServer | str, **changes: str) -> dict[str, 
     return environment(PATH=f"{_bin('-m', 'chatctl').name}:{os.environ['PATH']}", **given)
 
 
+def _forking(env: dict[str, str]) -> dict[str, str]:
+    """Returns an environment in which ``chatctl`` is forked, if that does."""
+    if not (forge := forge_for(env)):
+        return env
+    forking = _bin("-IS", str(Path(__file__).with_name("forking_command.py")), forge.path)
+    return env | {"PATH": f"{forking.name}:{env['PATH']}"}
+
+
 def run(
     server: RunningServer | str, line: str, *, stdin: str | int = "", cwd: Path | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs a line of shell to its end; `stdin` is what it reads, or a descriptor to read from."""
-    given = shell_environment(server, **env)
-    if forge := forge_for(given):
-        forking = _bin("-IS", str(Path(__file__).with_name("forking_command.py")), forge.path)
-        given["PATH"] = f"{forking.name}:{given['PATH']}"
+    given = _forking(shell_environment(server, **env))
     source: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
     return subprocess.run(
         ["/bin/sh", "-c", line],
@@ -59,23 +66,31 @@ def run(
     )
 
 
+def _begin(
+    line: str, env: dict[str, str], streams: Sequence[int], cwd: Path
+) -> Forked | subprocess.Popen[bytes]:
+    """Starts a line of shell in a session of its own; what it becomes at once can be forked."""
+    words = shlex.split(line)
+    if words[:2] == ["exec", "chatctl"] and not MORE_THAN_WORDS.intersection(line):
+        return start(words[2:], env, streams, cwd=cwd, session=True)
+    stdin, stdout, stderr = streams
+    return subprocess.Popen(
+        ["/bin/sh", "-c", line],
+        env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True,
+    )  # fmt: skip
+
+
 class Job:
     """A line of shell that runs, with its output in files that can be looked at."""
 
     def __init__(self, server: RunningServer | str, line: str, cwd: Path, **env: str) -> None:
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by running
         self._err = tempfile.TemporaryFile()  # noqa: SIM115
-        self.proc = subprocess.Popen(
-            ["/bin/sh", "-c", line],
-            env=shell_environment(server, **env),
-            cwd=cwd,
-            stdin=subprocess.PIPE,
-            stdout=self._out,
-            stderr=self._err,
-            start_new_session=True,
-        )
-        assert self.proc.stdin is not None
-        self.stdin = self.proc.stdin
+        reading, writing = os.pipe()
+        self.stdin = os.fdopen(writing, "wb")
+        with os.fdopen(reading) as source:
+            streams = [source.fileno(), self._out.fileno(), self._err.fileno()]
+            self.proc = _begin(line, shell_environment(server, **env), streams, cwd)
 
     @property
     def out(self) -> str:
@@ -124,7 +139,7 @@ def on_a_terminal(server: RunningServer, line: str) -> bytes:
     """Runs a line of shell in a terminal of 80 columns, to its end; returns what it prints there."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    env = shell_environment(server, TERM="xterm-256color")
+    env = _forking(shell_environment(server, TERM="xterm-256color"))
     shown = b""
     with subprocess.Popen(["/bin/sh", "-c", line], env=env, stdin=slave, stdout=slave) as process:
         os.close(slave)

@@ -116,19 +116,17 @@ def test_a_client_that_was_stuck_in_a_replay_comes_back_at_once(
     server: RunningServer, overflows: bool
 ) -> None:
     busy, old = fresh("busy"), fresh("old")
-    with (
-        server.client(fresh("writer"), rooms={busy: None, old: None}) as writer,
-        server.raw(narrow=True) as stuck,
-    ):
+    with server.client(fresh("writer"), rooms={busy: None, old: None}) as writer:
         fill(writer, old, 200, LONG_TEXT)
-        welcome = stuck.hello(fresh("ann"), rooms={busy: None, old: 0})
-        stuck.expect("room", room=busy)
-        writer.expect("presence", room=busy)
-        if overflows:
-            fill(writer, busy, 100, LONG_TEXT)
-        client, answer = come_back(server, welcome, rooms={})
-        with client:
-            assert (answer["t"], answer.get("resumed")) == ("welcome", True)
+        with server.raw(narrow=True) as stuck:
+            welcome = stuck.hello(fresh("ann"), rooms={busy: None, old: 0})
+            stuck.expect("room", room=busy)
+            writer.expect("presence", room=busy)
+            if overflows:
+                fill(writer, busy, 100, LONG_TEXT)
+            client, answer = come_back(server, welcome, rooms={})
+            with client:
+                assert (answer["t"], answer.get("resumed")) == ("welcome", True)
 
 
 # What it missed

@@ -8,8 +8,6 @@ import os
 import resource
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests import forked
 from tests.helpers import (
     ROOT,
     SECONDS,
@@ -416,15 +415,7 @@ def test_a_killed_server_can_be_started_again_at_once() -> None:
 
 def start_in_vain(*args: str, preexec: Callable[[], None] | None = None) -> str:
     """Starts a server that cannot begin; returns the one line that says why not."""
-    done = subprocess.run(
-        [sys.executable, "-m", "chatctl", "serve", "--port", "0", *args],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        env=environment(),
-        preexec_fn=preexec,
-    )
+    done = forked.run(["serve", "--port", "0", *args], environment(), timeout=SECONDS, preexec=preexec)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     assert done.stderr.startswith("chatctl: ") and done.stderr.count("\n") == 1, done.stderr
     return done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -83,6 +84,7 @@ def values(type_: msgspec.inspect.Type) -> st.SearchStrategy[Any]:
     raise AssertionError(f"no values for {type_}")
 
 
+@cache
 def structs(struct: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Returns structs of one type, each optional key there or not."""
     info = msgspec.inspect.type_info(struct)

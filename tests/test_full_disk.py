@@ -10,7 +10,6 @@ import random
 import resource
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.helpers import RawClient, RunningServer, environment, running_server, wait_for
 from tests.witness import read_from_disk
 
@@ -200,10 +200,7 @@ def test_a_data_directory_that_is_away_for_a_while(tmp_path: Path) -> None:
 
 def refusal(data: Path) -> str:
     """Returns the one line with which a server refuses to use `data`, which it must."""
-    command = [sys.executable, "-m", "chatctl", "serve", "--port", "0", "--data", str(data)]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment(), timeout=PATIENCE
-    )
+    done = forked.run(["serve", "--port", "0", "--data", str(data)], environment(), timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (1, ""), done
     line, end, rest = done.stderr.partition("\n")
     assert (line.split(" ")[0], end, rest) == ("chatctl:", "\n", ""), done

@@ -262,7 +262,7 @@ class Terminal:
         self.sent = ""
         self._master, slave = pty.openpty()
         env = environment(CHATCTL_DATA=str(data), TERM="xterm")
-        self.proc = forked.start(args, env, [slave] * 3, terminal=True)
+        self.proc = forked.start(args, env, [slave] * 3, session=True, terminal=True)
         os.close(slave)
         os.set_blocking(self._master, False)
 

@@ -7,7 +7,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,17 @@ import trustme
 
 from chatctl.server.dialects.alert import ALERT
 from chatctl.tls import PIECE, Channel, pin_of
-from tests.helpers import SECONDS, RawClient, RunningServer, environment, running_server, trusting, wait_for
+from tests import forked
+from tests.helpers import (
+    SECONDS,
+    RawClient,
+    RunningServer,
+    environment,
+    fresh,
+    running_server,
+    trusting,
+    wait_for,
+)
 from tests.sealed import renegotiate
 
 MANY = 200
@@ -215,7 +224,7 @@ def test_a_handshake_broken_off_harms_nobody(server: RunningServer, size: int, r
     begun = server.log.count("a connection ended")
     with server.raw() as client:
         client.send_bytes(Channel(trusting(), "localhost").start()[:size])
-        with server.client("other", tls=True) as other:
+        with server.client(fresh("other"), tls=True) as other:
             other.settle()
         if reset:
             client.reset()
@@ -253,7 +262,7 @@ def test_what_only_begins_like_tls_gets_an_alert(server: RunningServer, data: by
         client.send_bytes(data)
         client.sock.shutdown(socket.SHUT_WR)
         assert rest(client.sock)[:2] in (b"\x15\x03", b"")
-    with server.client("unmoved", tls=True) as other:
+    with server.client(fresh("unmoved"), tls=True) as other:
         other.settle()
 
 
@@ -345,8 +354,8 @@ def test_others_than_this_machine_are_asked_for_tls() -> None:
 
 def serve(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Runs a server that is not to start."""
-    command = [sys.executable, "-m", "chatctl", "serve", "--port", "0", "--log-level", "error", *args]
-    return subprocess.run(command, capture_output=True, text=True, env=environment(**env), timeout=SECONDS)
+    args = ("serve", "--port", "0", "--log-level", "error", *args)
+    return forked.run(args, environment(**env), timeout=SECONDS)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])

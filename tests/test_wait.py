@@ -39,15 +39,15 @@ def test_the_first_message_that_matches_is_printed(server: RunningServer, tmp_pa
 
 
 def test_an_answer_may_be_private(server: RunningServer, tmp_path: Path) -> None:
-    room = fresh("room")
+    room, name = fresh("room"), fresh("ann")
     with (
-        server.client("ann") as ann,
+        server.client(name) as ann,
         running(server, f"exec chatctl wait --room {room} --match .", tmp_path) as job,
     ):
         wait_for(lambda: is_there(server, room), "it is there")
         ann.send("tell", to="eve", text="go\u202e on")
         assert job.end() == 0
-        assert job.out.endswith("ann → you: go\\u202e on\n")
+        assert job.out.endswith(f"{name} → you: go\\u202e on\n")
 
 
 def test_what_was_said_already_counts_with_since(server: RunningServer) -> None:

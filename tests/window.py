@@ -57,12 +57,14 @@ class Window:
         self.screen = pyte.Screen(columns, 24)
         self._stream = pyte.ByteStream(self.screen)
         self.sent = b""  # all that the terminal was ever sent
+        self._shown: list[str] = []  # as it was when the last of that came
         self._master, self._slave = pty.openpty()
         self.resize(columns)
         self.proc = start(
             command(server, name, *args)[3:],
             environment(**({"TERM": "xterm-256color"} | (env or {}))),
             [self._slave if stdin is None else stdin, self._slave if stdout is None else stdout, self._slave],
+            session=True,
             terminal=True,
         )
 
@@ -95,6 +97,7 @@ class Window:
     def resize(self, columns: int) -> None:
         """Makes the window as wide as `columns`, which its program is told."""
         self.screen.resize(columns=columns)
+        self._shown = []
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
     def type(self, keys: str) -> None:
@@ -105,14 +108,20 @@ class Window:
 
     def lines(self) -> list[str]:
         """Returns the screen as it is now, without the empty lines at its end, times as ``HH:MM``."""
+        if self._take_what_came() or not self._shown:
+            self._shown = [CLOCK.sub("HH:MM", line.rstrip()) for line in self.screen.display]
+            while self._shown and not self._shown[-1]:
+                self._shown.pop()
+        return self._shown
+
+    def _take_what_came(self) -> bool:
+        """Returns whether anything came since the last time."""
+        before = len(self.sent)
         while self._master >= 0 and select.select([self._master], [], [], 0)[0]:
             data = os.read(self._master, 1 << 16)
             self.sent += data
             self._stream.feed(data)
-        lines = [CLOCK.sub("HH:MM", line.rstrip()) for line in self.screen.display]
-        while lines and not lines[-1]:
-            lines.pop()
-        return lines
+        return len(self.sent) > before
 
     def text(self) -> str:
         """Returns the whole screen as it is now."""
