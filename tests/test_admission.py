@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatctl.errors import Refused
+from chatctl.history.memory import MemoryLog
 from chatctl.server.admission import Admission, TokenBucket, source_of
 from chatctl.server.penalties import Offence
+from chatctl.server.web.health import healthz
+from chatctl.server.web.request import Request
 from tests.clock import Clock
 
 # The rate
@@ -299,6 +304,18 @@ def test_connections_of_which_several_count_as_one() -> None:
     for _ in range(6):
         assert come_and_go(admission, "10.0.0.1") == [None]
         admission.credit("10.0.0.1", 5 / 6)
+    assert come_and_go(admission, "10.0.0.1", 2) == [None, "rate-limited"]
+
+
+def test_who_watches_over_the_server_may_come_more_often() -> None:
+    admission = Admission(0, 0, 2, Clock())
+    shared: Any = SimpleNamespace(admission=admission, log=MemoryLog())
+    session: Any = SimpleNamespace(address="10.0.0.1", served=False)
+    for _ in range(10):
+        assert come_and_go(admission, "10.0.0.1") == [None]
+        for served in (False, True):  # On one connection it is asked several times, too.
+            session.served = served
+            assert healthz(shared, session, Request("GET", "/healthz")).status == 200
     assert come_and_go(admission, "10.0.0.1", 2) == [None, "rate-limited"]
 
 

@@ -106,6 +106,7 @@ def test_an_action(bot: Api) -> None:
         (400, "bad-request", ("-d", "x", "-H", "Idempotency-Key: schlüssel")),
         (415, "unsupported-type", ("-F", "text=x")),
         (415, "unsupported-type", ("-d", "x", "-H", "Content-Type: text/plain; charset=latin-1")),
+        (415, "unsupported-type", ("-d", "x", "-H", "Content-Encoding: gzip")),
         (413, "too-long", ("-d", "x" * 16385)),
         (413, "too-long", ("-d", "x" * 99999, "-H", "Transfer-Encoding: chunked")),
         (405, "method-not-allowed", ("-X", "PUT", "-d", "x")),

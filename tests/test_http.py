@@ -127,6 +127,8 @@ def test_lengths_that_are_said_in_two_ways_end_it(status: int, data: bytes) -> N
         (400, b"GET  /a HTTP/1.1\r\n" + HOST + b"\r\n"),
         (400, GET + b"a: b\x00c\r\n\r\n"),
         (400, GET + b"a\x1b: b\r\n\r\n"),
+        (400, GET + b"a: b\x1bc\r\n\r\n"),
+        (400, GET + b"a: b\x7f\r\n\r\n"),
         (411, POST + b"\r\n"),
         (413, POST + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1)),
         (413, POST + b"Content-Length: 99999999999999999\r\n\r\n"),

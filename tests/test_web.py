@@ -429,6 +429,7 @@ def test_handshakes_that_are_none(server: RunningServer) -> None:
         (usual | key | {"upgrade": "h2c"}, 426),
         (usual | key | {"host": "evil.test"}, 403),
         (usual | key | {"origin": "null"}, 403),
+        (usual | key | {"cookie": "a\x1cb"}, 400),
     ]:
         with line_to(server) as sock:
             sock.sendall(request(server, "/ws", **headers))

@@ -233,7 +233,7 @@ HELLO = Frame(Opcode.TEXT, b'{"t":"hello","v":1,"name":"ann"}').serialize(mask=T
 
 def http(data: bytes) -> None:
     """Whatever a client sends over HTTP, or behind what it did so, it is answered in HTTP."""
-    for before in (b"GET ", GET, POST):
+    for before in (b"GET ", GET, POST, UPGRADE.removesuffix(b"\r\n")):
         check_http(serve(before + data))
 
 

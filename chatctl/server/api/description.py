@@ -173,13 +173,14 @@ def _stream() -> Json:
 
 _STRING: Json = {"type": "string"}
 _READING = ("400", "401", "403", "429", "503")
-_POSTING = ("400", "401", "403", "404", "409", "413", "415", "429", "503")
+_POSTING = ("400", "401", "403", "404", "409", "411", "413", "415", "429", "503")
 _MEANINGS = {
     "400": "it was not understood, or cannot be",
     "401": "a key or password is lacking, or wrong",
     "403": "not allowed: with your role, to you in that room, or from a page of another site",
     "404": "there is no such room, as far as you may know",
     "409": "somebody else has the name, or one that looks like it",
+    "411": "how long the body is has to be said",
     "413": "the body is too long",
     "415": "the body is of another type",
     "429": "too often, or too many wrong keys came from your address",

@@ -163,6 +163,8 @@ def _said(request: Request) -> Said:
     charset = parameters.partition("charset=")[2].partition(";")[0].strip(' "')
     if charset not in ("", "utf-8", "utf8", "us-ascii"):
         raise Problem(415, "a text comes in UTF-8")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "a body comes as it is, not packed")
     match kind.strip():
         case "text/plain" | "application/x-www-form-urlencoded":
             return Said(_text(request.body))

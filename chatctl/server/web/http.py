@@ -8,6 +8,7 @@ both Content-Length and Transfer-Encoding, and one of HTTP/1.0 with the latter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from http import HTTPStatus
@@ -31,6 +32,7 @@ SECURITY = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _WITH_BODY = {"POST", "PUT", "PATCH"}
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class HttpConnection:
@@ -261,6 +263,8 @@ def _request_of(event: h11.Request) -> Request:
     headers: Headers = {}
     for name, value in event.headers:
         key, text = name.decode("latin-1"), value.decode("latin-1")
+        if _CONTROL.search(text):  # Which h11 takes, and whoever reads it further on may not.
+            raise Problem(400, "this is not HTTP/1.1: illegal header line", close=True)
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     if event.http_version == b"1.0":
         headers.pop("upgrade", None)  # It counts for nothing there (RFC 9110 section 7.8).
