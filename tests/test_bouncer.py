@@ -167,7 +167,7 @@ def test_a_full_server_says_so_to_the_others(full: RunningServer) -> None:
 
 def test_a_block_is_told_to_curl(tmp_path: Path) -> None:
     with server_among_strangers(tmp_path, "--max-new-per-ip", "1") as server:
-        url = f"http://{server.host}:{server.port}/healthz"
+        url = f"http://{server.host}:{server.port}/api/rooms"
         assert curl(url, "--interface", STRANGER).status == 200
         answer = curl(url, "--interface", STRANGER)
         assert (answer.status, answer.code) == (429, "rate-limited")

@@ -26,9 +26,7 @@ class Reader(permissions.Asker, Protocol):
 
 
 MAX_PAGE_BYTES = MAX_SERVER_FRAME - 1024  # of the messages in one answer
-STEP = (
-    MAX_PAGE_BYTES // MAX_TEXT
-)  # messages read at once: as many as fit however long; others want the log too
+STEP = MAX_PAGE_BYTES // MAX_TEXT  # messages read at once, which fit however long: others want the log too
 
 
 def history(log: Log, book: AccessBook, asked: AskHistory, asker: Reader) -> list[Frame]:

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from websockets import datastructures, http11
-from websockets.exceptions import InvalidHeader
 from websockets.server import ServerProtocol
 
 from chatctl.server.dialects.websocket import WebSocket
@@ -27,15 +26,11 @@ def upgrade(_shared: Shared, _session: Session, request: Request) -> Switch:
         Problem: it is none, or not one of this version.
     """
     handshake = ServerProtocol()
-    try:
-        headers = datastructures.Headers(request.headers)
-    except InvalidHeader as error:  # One that HTTP lets pass.
-        raise Problem(HTTPStatus.BAD_REQUEST, f"no WebSocket: {one_line(str(error))}") from None
+    headers = datastructures.Headers(request.headers)
     response = handshake.accept(http11.Request(request.path, headers))
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-        raise _problem(
-            request, response.status_code, f"no WebSocket: {one_line(str(handshake.handshake_exc))}"
-        )
+        text = f"no WebSocket: {one_line(str(handshake.handshake_exc))}"
+        raise _problem(request, response.status_code, text)
     return Switch(dict(response.headers.raw_items()), WebSocket())
 
 
