@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +117,10 @@ def test_a_client_that_was_stuck_in_a_replay_comes_back_at_once(
     server: RunningServer, overflows: bool
 ) -> None:
     busy, old = fresh("busy"), fresh("old")
-    with (
-        server.client(fresh("writer"), rooms={busy: None, old: None}) as writer,
-        server.raw(narrow=True) as stuck,
-    ):
+    with server.client(fresh("writer"), rooms={busy: None, old: None}) as writer, ExitStack() as clients:
         fill(writer, old, 200, LONG_TEXT)
+        # Not connected before: who is silent for long enough speaks plain text.
+        stuck = clients.enter_context(server.raw(narrow=True))
         welcome = stuck.hello(fresh("ann"), rooms={busy: None, old: 0})
         stuck.expect("room", room=busy)
         writer.expect("presence", room=busy)
