@@ -823,7 +823,7 @@ COMMANDED = [
     ("/whois bob", {"t": "whois", "name": "bob"}),
     ("/away", {"t": "away", "text": "away"}),
 ]
-REFUSED = ["/ban eve 2hours", "/mute bob 0m", "/ban eve 9999w", "/kick", "/mode silly", "/unban eve now"]
+REFUSED = ["/ban eve 2hours", "/mute bob 0m", "/ban eve 9999w", "/kick", "/mode silly", "/op eve now"]
 
 
 def test_commands_make_the_frames_that_they_do_in_a_terminal(visitor: Callable[..., Visitor]) -> None:

@@ -32,7 +32,7 @@ from chatctl.server import identity, permissions
 from chatctl.server.admission import Admission
 from chatctl.server.api.followers import Followers
 from chatctl.server.api.rates import Rates
-from chatctl.server.bouncer import Bouncer, Unwelcome
+from chatctl.server.rejecting import Rejecter, Unwelcome
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
@@ -109,7 +109,7 @@ class Server:
         self._stop_lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._spare: int | None = None
-        self._bouncer = Bouncer()
+        self._rejecter = Rejecter()
         self._rechecked = book.changes
         self._complained = -COMPLAIN_SECONDS
         self._acceptor = threading.Thread(target=self._accept, name="acceptor", daemon=True)
@@ -138,7 +138,7 @@ class Server:
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         threading.stack_size(STACK_BYTES)
         self._shared.drainer.start()
-        self._bouncer.start()
+        self._rejecter.start()
         self._keeper.start()
         self._tidier.start()
         self._acceptor.start()
@@ -177,7 +177,7 @@ class Server:
             self._acceptor.join()
             self._listener.close()
             self._listener = None
-            self._bouncer.stop()
+            self._rejecter.stop()
             self._dismiss(deadline)
             self._keeper.join()
             self._tidier.join()
@@ -239,7 +239,7 @@ class Server:
         try:
             self._shared.admission.admit(address)
         except Refused as refusal:
-            self._bouncer.send_away(sock, refusal)
+            self._rejecter.send_away(sock, refusal)
             self._shared.refusals.note(address, f"{refusal.code}: {refusal}")
         else:
             self._make_place()
@@ -270,7 +270,7 @@ class Server:
             self._shared.doorstep.leave(session)
             self._shared.admission.release(address)
             self._complain(f"cannot serve more connections: {error}")
-            self._bouncer.send_away(sock, _FULL)
+            self._rejecter.send_away(sock, _FULL)
             self._stopping.wait(BACK_OFF_SECONDS)
 
     def _complain(self, text: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chatctl.errors import Refused, TryLater
-from chatctl.server.bouncer import Bouncer
+from chatctl.server.rejecting import Rejecter
 from chatctl.tls import Channel
 from tests.curl import Api, curl
 from tests.helpers import SECONDS, RawClient, RunningServer, running_server, trusting, undisturbed, wait_for
@@ -30,23 +30,25 @@ def clients() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def bouncer(clients: ExitStack) -> Bouncer:
+def rejecter(clients: ExitStack) -> Rejecter:
     return started(clients, places=3, seconds=NEVER)
 
 
-def started(clients: ExitStack, places: int, seconds: float) -> Bouncer:
-    bouncer = Bouncer(places, seconds)
-    bouncer.start()
-    clients.callback(bouncer.stop)
-    return bouncer
+def started(clients: ExitStack, places: int, seconds: float) -> Rejecter:
+    rejecter = Rejecter(places, seconds)
+    rejecter.start()
+    clients.callback(rejecter.stop)
+    return rejecter
 
 
-def sent_away(clients: ExitStack, bouncer: Bouncer, said: bytes = b"", why: Refused = FULL) -> socket.socket:
+def sent_away(
+    clients: ExitStack, rejecter: Rejecter, said: bytes = b"", why: Refused = FULL
+) -> socket.socket:
     """Returns a client that is sent away after it said something."""
     client, server = socket.socketpair()
     clients.enter_context(client).settimeout(SECONDS)
     client.sendall(said)
-    bouncer.send_away(server, why)
+    rejecter.send_away(server, why)
     return client
 
 
@@ -74,13 +76,13 @@ HELLO_BY_TLS = Channel(trusting(), "localhost").start()
 )
 @pytest.mark.parametrize("late", [False, True])
 def test_each_is_told_in_its_language(
-    clients: ExitStack, bouncer: Bouncer, said: bytes, told: bytes, late: bool
+    clients: ExitStack, rejecter: Rejecter, said: bytes, told: bytes, late: bool
 ) -> None:
-    client = sent_away(clients, bouncer, b"" if late else said)
+    client = sent_away(clients, rejecter, b"" if late else said)
     if late:
         client.sendall(said)
     assert heard(client) == told
-    wait_for(lambda: not len(bouncer), "an end to the waiting")
+    wait_for(lambda: not len(rejecter), "an end to the waiting")
 
 
 @pytest.mark.parametrize(
@@ -92,9 +94,9 @@ def test_each_is_told_in_its_language(
     ],
 )
 def test_who_asks_by_http_is_answered_by_it(
-    clients: ExitStack, bouncer: Bouncer, why: Refused, status: int, retry: str
+    clients: ExitStack, rejecter: Rejecter, why: Refused, status: int, retry: str
 ) -> None:
-    client = sent_away(clients, bouncer, b"GE", why)
+    client = sent_away(clients, rejecter, b"GE", why)
     client.sendall(b"T / HTTP/1.1\r\nHost: x\r\n\r\n")
     head, _, body = heard(client).partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
@@ -105,42 +107,42 @@ def test_who_asks_by_http_is_answered_by_it(
 
 
 def test_who_is_silent_for_long_enough_reads_plain_text(clients: ExitStack) -> None:
-    bouncer = started(clients, places=3, seconds=0.01)
-    silent = [sent_away(clients, bouncer, said) for said in (b"", b"\r\n", b"GET")]
+    rejecter = started(clients, places=3, seconds=0.01)
+    silent = [sent_away(clients, rejecter, said) for said in (b"", b"\r\n", b"GET")]
     assert [heard(client) for client in silent] == [LINE] * 3
 
 
-def test_so_does_who_says_nothing_more(clients: ExitStack, bouncer: Bouncer) -> None:
-    client = sent_away(clients, bouncer)
+def test_so_does_who_says_nothing_more(clients: ExitStack, rejecter: Rejecter) -> None:
+    client = sent_away(clients, rejecter)
     client.shutdown(socket.SHUT_WR)
     assert heard(client) == LINE
 
 
-def test_only_so_many_are_waited_for(clients: ExitStack, bouncer: Bouncer) -> None:
-    waiting = [sent_away(clients, bouncer) for _ in range(3)]
-    assert [heard(sent_away(clients, bouncer)) for _ in range(100)] == [FRAME] * 100
-    assert len(bouncer) == 3
+def test_only_so_many_are_waited_for(clients: ExitStack, rejecter: Rejecter) -> None:
+    waiting = [sent_away(clients, rejecter) for _ in range(3)]
+    assert [heard(sent_away(clients, rejecter)) for _ in range(100)] == [FRAME] * 100
+    assert len(rejecter) == 3
     waiting[1].sendall(b"bob\n")
     assert heard(waiting[1]) == LINE
-    wait_for(lambda: len(bouncer) == 2, "a place")
-    last = sent_away(clients, bouncer)
+    wait_for(lambda: len(rejecter) == 2, "a place")
+    last = sent_away(clients, rejecter)
     last.sendall(b"{")
     assert heard(last) == FRAME
     # Who is known at once needs no place.
-    assert heard(sent_away(clients, bouncer, b"bob\n")) == LINE
+    assert heard(sent_away(clients, rejecter, b"bob\n")) == LINE
 
 
-def test_who_has_gone_takes_no_place(clients: ExitStack, bouncer: Bouncer) -> None:
+def test_who_has_gone_takes_no_place(clients: ExitStack, rejecter: Rejecter) -> None:
     for _ in range(10):
-        sent_away(clients, bouncer).close()
-        wait_for(lambda: not len(bouncer), "a place")
+        sent_away(clients, rejecter).close()
+        wait_for(lambda: not len(rejecter), "a place")
 
 
 def test_those_who_are_waited_for_are_told_when_the_server_stops(clients: ExitStack) -> None:
-    bouncer = Bouncer(3, NEVER)
-    bouncer.start()
-    client = sent_away(clients, bouncer)
-    bouncer.stop()
+    rejecter = Rejecter(3, NEVER)
+    rejecter.start()
+    client = sent_away(clients, rejecter)
+    rejecter.stop()
     assert heard(client) == FRAME
 
 

@@ -90,7 +90,7 @@ def _answer(refusal: Refused) -> bytes:
     return HttpConnection().answer(problem_of(refusal).response())
 
 
-class Bouncer:
+class Rejecter:
     """The thread that waits to hear what those speak who cannot come in.
 
     Args:
@@ -104,7 +104,7 @@ class Bouncer:
         self._arrivals: deque[Unwelcome] = deque()
         self._waiting: dict[Unwelcome, None] = {}  # the oldest first
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="bouncer", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="rejecter", daemon=True)
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._arrivals)
