@@ -32,7 +32,6 @@ from chatctl.server import identity, permissions
 from chatctl.server.admission import Admission
 from chatctl.server.api.followers import Followers
 from chatctl.server.api.rates import Rates
-from chatctl.server.rejecting import Rejecter, Unwelcome
 from chatctl.server.config import Config
 from chatctl.server.doorstep import Doorstep
 from chatctl.server.encryption import Encryption
@@ -41,6 +40,7 @@ from chatctl.server.hub import Hub
 from chatctl.server.outbox import Drainer, wake_reader
 from chatctl.server.people import People
 from chatctl.server.refusals import Refusals
+from chatctl.server.rejecting import Rejecter, Unwelcome
 from chatctl.server.resumption import Resumption
 from chatctl.server.session import FLUSH_SECONDS, RETRY_SECONDS, Session
 from chatctl.server.shared import Shared
