@@ -144,6 +144,29 @@ def test_a_thousand_wrong_keys_while_others_chat(house: House) -> None:
     assert "wrong1" not in house.server.log
 
 
+def test_wrong_keys_from_this_machine_are_held_only_against_those_who_show_one() -> None:
+    with running_server("--key", KEY) as server:
+        with server.raw() as ann:
+            welcome = ann.hello("ann", key=KEY)
+        while refused(server, "eve", key="wrong")[0] != "rate-limited":
+            pass
+        assert refused(server, "bob", key=KEY) == ("rate-limited", None)
+        assert refused(server, "bob") == ("auth-required", "key")
+        with server.raw() as again:
+            assert again.hello("ann", resume=welcome["session"])["resumed"]
+
+
+def test_wrong_passwords_from_this_machine_keep_nobody_else_out() -> None:
+    with running_server() as server, server.client("ann") as ann:
+        ann.send("register", password=PASSWORD, n=1)
+        ann.expect("account", re=1)
+        while refused(server, "ann", password="wrong")[0] != "rate-limited":
+            pass
+        with server.client("bob") as bob:
+            bob.send("login", name="ann", password=PASSWORD, n=1)
+            bob.expect_error("rate-limited", re=1)
+
+
 # Names and passwords
 
 

@@ -289,7 +289,7 @@ def test_what_is_not_complete_is_answered_in_the_end(data: bytes) -> None:
     connection = HttpConnection()
     connection.feed(data)
     assert connection.receive() is None
-    answer = connection.farewell(Error(code="timeout", text="no hello within 10 seconds", fatal=True))
+    answer = connection.farewell(Error(code="timeout", text="you did not say who you are", fatal=True))
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"no request within 10 seconds" in answer
 

@@ -221,13 +221,31 @@ def test_a_blank_answer_is_asked_again() -> None:
     assert dialect.pending() == b"name: "
 
 
-def test_the_next_line_is_tried_where_a_name_is_refused() -> None:
+def test_what_was_to_be_said_by_a_name_that_is_refused_is_no_name() -> None:
     dialect = Plain()
-    dialect.feed(b"ann\nbob\n")
-    (hello,) = refused(dialect, "name-taken") or [None]
+    dialect.feed(b"ann\nhello\n")
+    assert refused(dialect, "name-taken") == []
+    assert dialect.pending() == b"! it is name-taken\nname: "
+    (hello,) = dialect.feed(b"bob\n")
     assert isinstance(hello, Hello)
     assert hello.name == "bob"
+
+
+def test_whoever_was_to_leave_then_leaves_unsaid() -> None:
+    dialect = Plain()
+    dialect.feed(b"ann\nhello\nexit\n")
+    (left,) = refused(dialect, "name-taken") or [None]
+    assert isinstance(left, Fault)
+    assert left.code == "bye"
     assert dialect.pending() == b"! it is name-taken\n"
+
+
+def test_the_next_line_is_the_key_where_one_is_lacking() -> None:
+    dialect = Plain()
+    dialect.feed(b"ann\nKEY\nhello\n")
+    (hello,) = refused(dialect, "auth-required", wants="key") or [None]
+    assert isinstance(hello, Hello)
+    assert (hello.name, hello.key) == ("ann", "KEY")
 
 
 @pytest.mark.parametrize("code", ["name-taken", "bad-name"])

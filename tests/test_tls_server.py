@@ -240,7 +240,9 @@ def test_whoever_says_no_hello_is_given_up_in_time(server: RunningServer) -> Non
         assert (error["code"], error["fatal"]) == ("timeout", True)
         assert rest(half.sock) == b""
     assert time.monotonic() - begun > 9
-    wait_for(lambda: server.log.count("no hello within 10 seconds") == 2, "each is told of")
+    wait_for(
+        lambda: server.log.count("you did not say who you are within 10 seconds") == 2, "each is told of"
+    )
 
 
 def test_whoever_is_silent_is_told_in_words_that_tls_is_needed(server: RunningServer) -> None:

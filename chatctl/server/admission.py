@@ -103,8 +103,8 @@ class Admission:
     def _refusal(self, source: str, local: bool) -> Refused | None:
         """Returns why one more from `source` may not come; the lock is held."""
         assert self._lock.locked()
-        if seconds := self._penalties.blocked(source):
-            return TryLater("too many failed attempts from your address", seconds)
+        if not local and (seconds := self._penalties.blocked(source)):
+            return _blocked(seconds)
         if self._max_clients and self._count >= self._max_clients:
             return Refused("server-full", "the server is full, try again later")
         if local:
@@ -114,10 +114,16 @@ class Admission:
         seconds = self._newcomers.get(source) + self._new_seconds - NEW_SECONDS
         return TryLater("too many new connections from your address", seconds) if seconds > GRAIN else None
 
-    def blocked(self, ip: str) -> float:
-        """Returns the seconds for which an address is blocked for what came from there; 0 if it is not."""
+    def demand_tries(self, ip: str) -> None:
+        """Lets somebody show a key or a password, which those may not whose address is blocked.
+
+        Raises:
+            TryLater: it is, for what came from there.
+        """
         with self._lock:
-            return self._penalties.blocked(source_of(ip))
+            seconds = self._penalties.blocked(source_of(ip))
+        if seconds:
+            raise _blocked(seconds)
 
     def release(self, ip: str) -> None:
         """Counts an admitted connection out."""
@@ -140,7 +146,8 @@ class Admission:
     def penalize(self, ip: str, offence: Offence) -> None:
         """Notes an offence; a source with too many is blocked for a while. Whoever is in stays in.
 
-        Of this machine only wrong keys and passwords count: tunnels end here, too.
+        Of this machine only wrong keys and passwords count, and only for those who show some: tunnels end
+        here, too.
         """
         if offence is not Offence.WRONG_SECRET and is_loopback(ip):
             return
@@ -150,6 +157,10 @@ class Admission:
         if seconds:
             extra = {"address": source, "reason": offence.value[1]}
             log.warning("%s is blocked for %.0f seconds: %s", source, seconds, offence.value[1], extra=extra)
+
+
+def _blocked(seconds: float) -> TryLater:
+    return TryLater("too many failed attempts from your address", seconds)
 
 
 def source_of(ip: str) -> str:

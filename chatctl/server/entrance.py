@@ -122,7 +122,8 @@ class Entrance:
         Raises:
             Refused: it may not come in.
         """
-        with self._penalizing(session):
+        shows = hello.password is not None or (self.closed and hello.key is not None)
+        with self._penalizing(session, shows=shows):
             entry = self._enter(session, hello, name)
         if session.account or session.grant:
             self._admission.credit(session.address)
@@ -141,7 +142,7 @@ class Entrance:
         """
         self._book.refresh()
         check_ban(self._book, name, session.address)
-        with self._penalizing(session):
+        with self._penalizing(session, shows=secret is not None):
             proof = self._prove(session, name, secret)
         if (proof.account or proof.grant) and not (session.account or session.grant):
             self._admission.credit(session.address)
@@ -149,8 +150,15 @@ class Entrance:
         return proof
 
     @contextmanager
-    def _penalizing(self, session: Session) -> Iterator[None]:
-        """Counts a wrong key or password against the address it comes from."""
+    def _penalizing(self, session: Session, *, shows: bool) -> Iterator[None]:
+        """Counts a wrong key or password against the address it comes from.
+
+        Args:
+            session: whose address it is.
+            shows: there is one that counts, so that there must be tries left.
+        """
+        if shows:
+            self._admission.demand_tries(session.address)
         try:
             yield
         except NotProven as refusal:

@@ -51,13 +51,15 @@ def log_in(shared: Shared, session: Session, frame: Login) -> None:
 
     Raises:
         Refused: ``auth-failed``; ``forbidden``: it is another one's already; ``banned``, ``bad-name``,
-            ``name-taken``, ``server-full``, ``storage``.
+            ``name-taken``, ``server-full``, ``storage``; ``rate-limited``: too many wrong ones came from
+            there.
     """
     name = (session.account or session.name) if frame.name is None else check_name(frame.name)
     if session.account and fold(name) != session.account:
         raise Refused("forbidden", "you are logged in already: come in anew to be somebody else")
     with _proving(shared, session):
         check_ban(shared.book, name, session.address)
+        shared.admission.demand_tries(session.address)
         try:
             account = check_password(shared.book, name, frame.password, session)
         except NotProven as refusal:

@@ -56,7 +56,9 @@ COMPLAIN_SECONDS = 60.0
 BACK_OFF_SECONDS = 0.1
 
 _FULL = Refused("server-full", "the server is full, try again later")
-_MAKE_PLACE = Error(code="timeout", text="no hello yet, and others are waiting: try again", fatal=True)
+_MAKE_PLACE = Error(
+    code="timeout", text="you have not said who you are, and others are waiting: try again", fatal=True
+)
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 

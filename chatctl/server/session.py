@@ -244,7 +244,7 @@ class Session:
             if not frames:
                 left -= len(data)
                 if left <= 0:
-                    raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes hold no hello")
+                    raise Refused("too-long", f"the first {MAX_HANDSHAKE} bytes do not say who you are")
                 if not (data := self._receive(left)):
                     return None
                 frames = self._feed_first(data, left)
@@ -508,7 +508,7 @@ class Session:
         if not self.name:
             # Who has said all there is to say waits for the server, which is what takes its time.
             if not self._asked and now - self.started > self._dialect.seconds:
-                text = f"no hello within {self._dialect.seconds:.0f} seconds"
+                text = f"you did not say who you are within {self._dialect.seconds:.0f} seconds"
                 self.cut(Error(code="timeout", text=text, fatal=True))
         elif not self._dialect.answers_pings:
             return  # That the connection is gone is noticed by the system.

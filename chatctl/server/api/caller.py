@@ -84,8 +84,6 @@ def identify(shared: Shared, session: Session, request: Request) -> Caller:
         Refused: they may not ask for anything; or ask too often, or come from where too many wrong keys came
             from.
     """
-    if seconds := shared.admission.blocked(session.address):
-        raise TryLater("too many failed attempts from your address", seconds)
     name, secret = _credentials(request)
     if seconds := shared.rates.take(source_of(session.address), fold(name)):
         raise TryLater("you ask too often", seconds)

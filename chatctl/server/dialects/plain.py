@@ -16,7 +16,7 @@ from chatctl.messages import HANDSHAKE_SECONDS, LOBBY, Bye, ClientFrame, Error, 
 from chatctl.names import check_room
 from chatctl.server.dialects import wording
 from chatctl.server.dialects.dialect import Client, Frames
-from chatctl.server.dialects.questions import ComingIn, LoggingIn, Question, Registering
+from chatctl.server.dialects.questions import ComingIn, LoggingIn, Question, Registering, leaves
 from chatctl.server.dialects.requests import MISSING, request_of
 from chatctl.server.dialects.telnet import Telnet
 from chatctl.server.dialects.typed import MAX_LINE, TypedLines
@@ -85,6 +85,8 @@ class Plain:
         if not self._coming_in.refused(error):
             return None
         self._waiting = False
+        if self._coming_in.asks_name:
+            self._drop_lines()
         words = wording.notes if error.code == "auth-required" else wording.refusal
         self._said += words(error.text)
         return self._read()
@@ -121,6 +123,11 @@ class Plain:
         if self._telnet.hides:
             self._telnet.hide(hidden=False)
             self._said += "\r\n"  # The one that was typed was not shown, and LF alone stays in the column.
+
+    def _drop_lines(self) -> None:
+        """Forgets what was to be said by a name that is refused: it is no name. Who goes then still goes."""
+        while self._lines and not leaves(self._lines[0] or ""):
+            self._lines.popleft()
 
     def _act(self, line: str | None) -> ClientFrame | Fault | None:
         if line is None:

@@ -47,11 +47,16 @@ class ComingIn:
     @property
     def is_secret(self) -> bool:
         """Whether nobody is to see what is typed."""
-        return self._asked != "name"
+        return not self.asks_name
+
+    @property
+    def asks_name(self) -> bool:
+        """Whether it is the name that is asked for."""
+        return self._asked == "name"
 
     def answer(self, line: str) -> Hello | Fault | None:
         """Returns the hello that an answer makes, or that they leave; None if it says nothing."""
-        if line.strip() in ("exit", "/quit"):
+        if leaves(line):
             return _LEFT
         value = line if self._asked == "password" else line.strip()
         if not value:
@@ -71,6 +76,11 @@ class ComingIn:
             self._tries[asked] -= 1
         self._asked = asked
         return self._tries[asked] > 0
+
+
+def leaves(answer: str) -> bool:
+    """Returns whether whoever is asked who they are goes instead."""
+    return answer.strip() in ("exit", "/quit")
 
 
 class LoggingIn:
