@@ -457,6 +457,10 @@ def test_people_come_and_go(visitor: Callable[..., Visitor], server: RunningServ
             ann.told(f"{name}, {other} joined")
         ann.say(f"/whois {name}")
         ann.told(f"{name} is in #lobby")
+        ann.page.locator("#close-panel").click()
+        ann.page.locator("#people").wait_for(state="hidden")
+        ann.say("/who")
+        ann.page.locator("#people .name", has_text=name).wait_for()
     ann.told(f"{name} left")
     assert ann.page.locator("#people .name", has_text=name).count() == 0
 

@@ -395,5 +395,9 @@ export const commands = {
 	part: (room) => close(room ? (inRoom(plain(room)) ?? fail("you are not in there")) : (focus ?? fail("you are in no room"))),
 	topic: (text) => (text ? request({ t: "topic", room: here(), text }) : tell([`Topic: ${oneLine(focus.topic) || "none"}`])),
 	search: page.search,
+	who(room) {
+		go(room ? (inRoom(plain(room)) ?? fail("you are not in there")) : focus);
+		page.panel("people");
+	},
 	quit: () => link.leave(),
 };

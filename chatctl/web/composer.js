@@ -70,7 +70,7 @@ function key(event) {
 	event.preventDefault();
 }
 
-const isUnfinished = () => before().slice(start) !== choices[chosen][0].trim();
+const isUnfinished = () => choices.every(([what]) => what.trim() !== before().slice(start));
 
 function offer(takesOne) {
 	close();

@@ -164,7 +164,7 @@ function drawPeople(place) {
 
 const pick = (place) => $.say.focus(chat.go(place));
 
-function panel(what) {
+export function panel(what) {
 	for (const one of ["people", "search"]) {
 		$[`${one}-part`].hidden = what !== one;
 		$[`show-${one}`].ariaExpanded = what === one;

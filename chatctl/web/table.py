@@ -11,7 +11,7 @@ from chatctl.access.roles import MEASURES, RANKS, is_at_least
 from chatctl.commands import COMMANDS, Argument, Command
 
 # What is about a terminal, or what a page has other ways for, like buttons and lists.
-ELSEWHERE = frozenset({"history", "export", "clear", "timestamp", "bell", "notify", "theme", "focus", "who"})
+ELSEWHERE = frozenset({"history", "export", "clear", "timestamp", "bell", "notify", "theme", "focus"})
 _MODES: dict[str, dict[str, Any]] = {
     "invite-only": {"invite_only": True},
     "public": {"invite_only": False},

@@ -174,8 +174,9 @@ def _said(request: Request) -> Said:
 
 
 def _text(body: bytes) -> str:
+    """Returns a text, without the line end that a pipe has behind its last line."""
     try:
-        return body.decode().replace("\r\n", "\n")
+        return body.decode().replace("\r\n", "\n").removesuffix("\n")
     except UnicodeDecodeError:
         raise Refused("bad-text", "a text is UTF-8") from None
 
