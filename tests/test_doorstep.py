@@ -16,6 +16,7 @@ class Caller:
 
     started: float
     heard: float
+    served: bool = False
 
 
 def crowd(clock: Clock, places: int = 4) -> tuple[Doorstep[Caller], list[Caller]]:
@@ -53,6 +54,14 @@ def test_one_that_was_heard_lately_may_stay_though_it_is_older() -> None:
     clock.now += SILENT_SECONDS
     callers[0].heard = callers[1].heard = clock.now
     assert doorstep.give_up_one() is callers[2]
+
+
+def test_one_that_was_answered_makes_place_at_once() -> None:
+    clock = Clock()
+    doorstep, callers = crowd(clock)
+    callers[2].served = True
+    assert doorstep.give_up_one() is callers[2]
+    assert doorstep.give_up_one() is None
 
 
 def test_one_that_says_little_for_long_makes_place_too() -> None:

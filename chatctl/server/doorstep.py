@@ -23,10 +23,12 @@ class Guest(Protocol):
     Attributes:
         started: when it was accepted, by the doorstep's clock.
         heard: when something was last heard from it, or else `started`.
+        served: it was answered already, and may ask for more.
     """
 
     started: float
     heard: float
+    served: bool
 
 
 G = TypeVar("G", bound=Guest)
@@ -76,9 +78,10 @@ class Doorstep(Generic[G]):
         """Returns the oldest of those that say nothing, and no longer waits for it; None if all may stay."""
         with self._changed:
             now = self._clock()
-            silent = [guest for guest in self._waited_for if now - guest.heard >= SILENT_SECONDS]
-            slow = silent or [guest for guest in self._waited_for if now - guest.started >= SLOW_SECONDS]
-            oldest = min(slow, key=lambda guest: guest.started, default=None)
+            guests = self._waited_for
+            spare = [guest for guest in guests if guest.served or now - guest.heard >= SILENT_SECONDS]
+            spare = spare or [guest for guest in guests if now - guest.started >= SLOW_SECONDS]
+            oldest = min(spare, key=lambda guest: guest.started, default=None)
             if oldest is not None:
                 del self._waited_for[oldest]
             return oldest
