@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from hypothesis import settings
 
 from tests.forked import close_forge
 
@@ -15,6 +16,10 @@ pytest.register_assert_rewrite("tests.helpers", "tests.witness", "tests.window")
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says more about the machine than about what is tested.
+settings.register_profile("chatctl", settings(), deadline=None)
+settings.load_profile("chatctl")
 
 # While tests are collected there is no garbage, and to look for it takes a quarter of the time.
 gc.disable()
