@@ -38,10 +38,8 @@ def _own_data_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     """Keeps what tests start away from the history of whoever runs them, and lets it start quickly."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
-        # Hundreds of processes are started: what one of them compiles, the next one need not, nor one of
-        # another worker or run.
+        # Hundreds of processes are started: what one of them compiles, the next one need not.
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp().parent / "compiled"))
         yield
         close_forge()
 
