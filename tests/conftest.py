@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from hypothesis import settings
 
 from tests.forked import close_forge
 
@@ -15,6 +16,10 @@ pytest.register_assert_rewrite("tests.helpers", "tests.witness", "tests.window")
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says more about the machine than about what is tested.
+settings.register_profile("chatctl", settings(), deadline=None)
+settings.load_profile("chatctl")
 
 # While tests are collected there is no garbage, and to look for it takes a quarter of the time.
 gc.disable()
@@ -33,10 +38,8 @@ def _own_data_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     """Keeps what tests start away from the history of whoever runs them, and lets it start quickly."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
-        # Hundreds of processes are started: what one of them compiles, the next one need not, nor one of
-        # another worker or run.
+        # Hundreds of processes are started: what one of them compiles, the next one need not.
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp().parent / "compiled"))
         yield
         close_forge()
 

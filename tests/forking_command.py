@@ -18,12 +18,14 @@ def main(path: str, *args: str) -> int:
         "session": False,
         "terminal": False,
     }
+    try:
+        for number in (0, 1, 2):
+            os.fstat(number)
+    except OSError:  # It is closed; the socket would take its place.
+        os.execv(sys.executable, [sys.executable, "-m", "chatctl", *args])
     with socket.socket(socket.AF_UNIX) as forge:
         forge.connect(path)
-        try:
-            socket.send_fds(forge, [b"f"], [0, 1, 2])
-        except OSError:  # One of them is closed.
-            os.execv(sys.executable, [sys.executable, "-m", "chatctl", *args])
+        socket.send_fds(forge, [b"f"], [0, 1, 2])
         os.closerange(0, 2)
         forge.sendall(json.dumps(request).encode() + b"\n")
         with forge.makefile("r") as lines:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests import forked
+from tests import forked, shell
 from tests.helpers import SECONDS, environment
 
 CHATCTL = [sys.executable, "-m", "chatctl"]
@@ -310,17 +310,17 @@ def test_several_at_once(path: Path) -> None:
     write(path, "# mine\n")
     wanted = {"theme": "dark", "bell": "all", "room": "dev", "name": "bob", "notify": "osc9"}
     env = environment(CHATCTL_CONFIG=str(path))
-    setters = [subprocess.Popen([*CHATCTL, "config", "set", *pair], env=env) for pair in wanted.items()]
-    assert [setter.wait(SECONDS) for setter in setters] == [0] * len(wanted)
+    with open(os.devnull, "r+") as nothing:  # noqa: PTH123
+        streams = [nothing.fileno()] * 3
+        setters = [forked.start(["config", "set", *pair], env, streams) for pair in wanted.items()]
+        assert [setter.wait(SECONDS) for setter in setters] == [0] * len(wanted)
     assert tomllib.loads(path.read_text()) == wanted
 
 
 @pytest.mark.parametrize("what", ["--version", "--help", "config path", "config show"])
 def test_an_output_that_takes_nothing(path: Path, what: str) -> None:
     def ended(where: str) -> tuple[int, str]:
-        line = ["sh", "-c", f"'{sys.executable}' -m chatctl {what} {where}"]
-        env = environment(CHATCTL_CONFIG=str(path))
-        done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=SECONDS)
+        done = shell.run("127.0.0.1:1", f"chatctl {what} {where}", CHATCTL_CONFIG=str(path))
         return done.returncode, done.stderr
 
     assert ended("> /dev/full") == (1, "chatctl: cannot write: No space left on device\n")

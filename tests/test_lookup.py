@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +15,7 @@ import pytest
 
 from chatctl.history.log import Post
 from chatctl.history.sqlite import SqliteLog
-from tests import forked
+from tests import forked, shell
 from tests.helpers import SECONDS, RunningServer, environment, running_server
 from tests.shell import running
 
@@ -122,11 +121,8 @@ def test_a_server_that_refuses_is_told_from_none(server: RunningServer, args: li
 
 @pytest.mark.parametrize("how", ["--json", ""])
 def test_a_reader_that_has_enough_ends_it_quietly(server: RunningServer, how: str) -> None:
-    line = (
-        f"{{ '{sys.executable}' -m chatctl history --room dev --since 2h {how}; echo $? >&2; }} | head -n 1"
-    )
-    env = environment(CHATCTL_PORT=str(server.port), CHATCTL_NAME="eve")
-    done = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, timeout=SECONDS)
+    line = f"{{ chatctl history --room dev --since 2h {how}; echo $? >&2; }} | head -n 1"
+    done = shell.run(server, line)
     assert "message 1" in done.stdout
     assert done.stderr in ("141\n", "0\n")
 
@@ -134,9 +130,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(server: RunningServer, how: st
 @pytest.mark.parametrize(("where", "code"), [(">&-", 0), ("> /dev/full", 1)])
 @pytest.mark.parametrize("how", ["--json", ""])
 def test_an_output_that_takes_nothing(server: RunningServer, how: str, where: str, code: int) -> None:
-    line = f"'{sys.executable}' -m chatctl history --room dev {how} {where}"
-    env = environment(CHATCTL_PORT=str(server.port), CHATCTL_NAME="eve")
-    done = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, timeout=SECONDS)
+    done = shell.run(server, f"chatctl history --room dev {how} {where}")
     told = "chatctl: cannot write: No space left on device\n" if code else ""
     assert (done.returncode, done.stderr) == (code, told)
 

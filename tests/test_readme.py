@@ -31,7 +31,10 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
     prefix = tmp_path_factory.mktemp("installed")
     shims = tmp_path_factory.mktemp("shims")
     pip = shims / "pip"
-    options = f"--quiet --no-index --no-deps --no-build-isolation --ignore-installed --prefix '{prefix}'"
+    options = (
+        "--quiet --no-index --no-deps --no-build-isolation --no-compile --ignore-installed "
+        f"--prefix '{prefix}'"
+    )
     pip.write_text(f'#!/bin/sh\nshift\nexec "{sys.executable}" -m pip install {options} "$@"\n')
     pip.chmod(0o755)
     return f"{prefix / 'bin'}:{shims}:{os.environ['PATH']}"
@@ -99,7 +102,8 @@ def test_commands_run_as_written(path: str, tmp_path: Path) -> None:
 
 def test_the_installed_package_has_all_its_files(path: str) -> None:
     env = installed_at(path)
-    subprocess.run(["sh", "-c", "pip install ."], cwd=ROOT, env=env, check=True)
+    if not Path(path.partition(":")[0], "chatctl").exists():
+        subprocess.run(["sh", "-c", "pip install ."], cwd=ROOT, env=env, check=True)
     code = (
         "from importlib.resources import files; import chatctl; from chatctl.names import skeleton;"
         "assert files('chatctl').joinpath('PROTOCOL.md').is_file();"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import queue
 import re
 import signal
 import socket
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,7 @@ from chatctl.messages import MAX_CLIENT_FRAME, Ack, Error
 from chatctl.text import MAX_TEXT
 from tests.helpers import SECONDS, RunningServer, fixed_port, fresh, running_server, wait_for
 from tests.scripted import welcome
-from tests.shell import run, running
+from tests.shell import Job, run, running
 
 
 @pytest.fixture(scope="module")
@@ -235,11 +237,19 @@ def test_lines_that_are_not_acked_in_time(tmp_path: Path) -> None:
         assert job.err == f"chatctl: messages: 2 perhaps not delivered\n{NOT_ACKED}"
 
 
+def has_read_all(job: Job) -> bool:
+    """Returns whether a job has read what was written for it, and all its threads wait for something."""
+    unread = fcntl.ioctl(job.stdin, termios.FIONREAD, bytes(4))
+    states = [path.read_text() for path in Path(f"/proc/{job.proc.pid}/task").glob("*/stat")]
+    return unread == bytes(4) and {state.rpartition(")")[2].split()[0] for state in states} == {"S"}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_tells_what_was_not_delivered(number: signal.Signals, tmp_path: Path) -> None:
     with Silent() as silent, running(silent.address, "exec chatctl send --split lines", tmp_path) as job:
         job.write("".join(f"{'x' * 6_000} {n}\n" for n in range(20)))
         wait_for(lambda: silent.heard.count(b"xxx 9"), "as much as may be on its way is")
+        wait_for(lambda: has_read_all(job), "the others were read too")
         assert job.end(number) == 128 + number
         assert job.err == "chatctl: messages: 10 not delivered, 10 perhaps not delivered\n"
 
