@@ -20,21 +20,20 @@ export function names(list) {
 const time = ({ at, id }) => el("time", { title: moment(at) + (id ? `, #${id}` : "") }, clock(at));
 const rule = (kind, text) => el(`div.day${kind}`, { role: "separator" }, el("span", text));
 
-export function draw(item, previous) {
+/** Args: isFirstNew: it is the first that one has not seen. */
+export function draw(item, previous, isFirstNew) {
 	if (item.gone) return el("div", { hidden: true });
-	if (item.divider) return rule(".new", item.divider);
 	const today = day(item.at);
-	const isNew = previous !== item && !previous?.divider && today !== (previous && day(previous.at));
-	const row = item.parts
+	const isNewDay = today !== (previous && day(previous.at));
+	return el("div", isNewDay && rule("", today), isFirstNew && rule(".new", "New"), item.parts
 		? el(`div.note.${item.kind}`, time(item), el("div.body", item.parts))
-		: message(item, !isNew && previous);
-	return isNew ? el("div", rule("", today), row) : row;
+		: message(item, !isNewDay && !isFirstNew && previous));
 }
 
 function message(item, previous) {
 	const { name, at, text, kind, state = "", reason } = item;
 	const isAction = kind === "action" && text;
-	const follows = !isAction && previous?.name === name && previous !== item && at - previous.at < TOGETHER;
+	const follows = !isAction && previous?.name === name && at - previous.at < TOGETHER;
 	const shown = visible(text);
 	const called = fold(name) !== fold(kept.name) && mentions(shown, kept.name);
 	const what = text ? markup(shown, kept.name) : "(removed)";
