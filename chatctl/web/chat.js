@@ -6,7 +6,7 @@ import * as link from "./link.js";
 import * as log from "./log.js";
 import * as page from "./main.js";
 import { mentions } from "./markup.js";
-import { labelOf, nameOf, names } from "./rows.js";
+import { labelOf, nameOf } from "./rows.js";
 import { words } from "./tables.js";
 import { bytes, fold, moment, oneLine, visible } from "./text.js";
 
@@ -31,19 +31,17 @@ const ignores = (name) => kept.ignored?.includes(fold(name));
 const plain = (room) => room.replace(/^#/, "").toLowerCase().normalize("NFC");
 const keyOf = ({ room, name }) => (room ? `#${room}` : `@${fold(name)}`);
 
-export const standing = () => [role === "member" ? "" : role, kept.away && "away"].filter(Boolean).join(", ");
+export const standing = () => role + (kept.away ? ", away" : "");
 export function completions() {
 	const others = focus ? people(focus).filter((name) => name !== kept.name) : [];
 	return [others, [...all().flatMap(({ room }) => room ?? []), ...listed], role];
 }
 
-/** Args: what: a room, or the name of the one whom one talks with. */
+/** Args: what: has a room, or the name of the one whom one talks with. */
 function placeOf(what) {
 	const key = keyOf(what);
 	if (!places.has(key)) {
-		const [unread = 0, called] = kept.unread?.[key] ?? [];
-		delete kept.unread?.[key];
-		places.set(key, new log.Place({ key, unread, called, ...what }));
+		places.set(key, new log.Place({ key, ...what }));
 		know(places.get(key), what.name ? [what.name] : []);
 	}
 	return places.get(key);
@@ -52,16 +50,15 @@ function placeOf(what) {
 export function start(room) {
 	room &&= plain(room);
 	wanted = room ? `#${room}` : (kept.focus ?? "#lobby");
-	for (const { name, items } of kept.talks ?? []) placeOf({ name }).items = items;
+	kept.places?.forEach(placeOf);
 	const known = kept.session && kept.rooms;
 	link.start(known && !room ? known : { [room || "lobby"]: null, ...known });
-	kept.toJSON = () => ({ ...kept, rooms: Object.fromEntries(link.rooms), unacked: link.unacked(), ...placesKept() });
+	kept.toJSON = () => ({ ...kept, rooms: Object.fromEntries(link.rooms), unacked: link.unacked(), places: all().map(toKeep) });
 }
 
-function placesKept() {
-	const unread = Object.fromEntries(all().map(({ key, unread, called }) => [key, [unread, called]]));
-	const talks = all().filter(({ name }) => name).map(({ name, items }) => ({ name, items: items.filter(({ text }) => text).slice(-200) }));
-	return { unread: { ...kept.unread, ...unread }, talks };
+/** Returns what a reload leaves of a place. What was said in rooms, the server knows. */
+function toKeep({ room, name, unread, called, items }) {
+	return { room, name, unread, called, items: room ? [] : items.filter(({ text }) => text).slice(-200) };
 }
 
 const on = {
@@ -74,11 +71,14 @@ const on = {
 		if (kept.away) request({ t: "away", text: kept.away });
 		page.entered(frame);
 	},
-	_lost: page.offline,
-	_refused: page.refused,
-	_ended(end) {
-		if (end.code !== "replaced") for (const key in kept) if (key !== "name") delete kept[key];
-		page.ended(end);
+	_lost: ({ text }) => page.line(`${oneLine(text)}; it is tried again, and what you say is sent then`, "Try now"),
+	_refused({ text, wants = "name" }) {
+		page.door(wants);
+		page.line(oneLine(text));
+	},
+	_ended({ code, text }) {
+		if (code !== "replaced") for (const key in kept) if (key !== "name") delete kept[key];
+		page.line(words[`_ended ${code}`] ?? oneLine(text), "Come in again");
 	},
 	_caughtup() {
 		returning = false;
@@ -89,12 +89,12 @@ const on = {
 		page.online();
 		looked();
 	},
-	room(state) {
-		const { room, anew, last, seen, topic, count, members } = state;
+	room({ room, last, seen, topic, count, members }) {
 		const place = placeOf({ room });
-		if (anew) for (const item of place.items) delete item.id;
+		const isAnew = last < place.last;
+		if (isAnew) for (const item of place.items) delete item.id;
+		if (!last || isAnew) place.more = false;
 		Object.assign(place, { topic, count, mode: "", last, readId: seen ?? last });
-		if (!last || anew) place.more = false;
 		know(place, members);
 		if (wanted === place.key) go(place);
 		if (count > members.length) request({ t: "who", room });
@@ -111,7 +111,7 @@ const on = {
 			if (!item) tell([`You are no longer in ${labelOf(place)}.`]);
 			return;
 		}
-		for (const [list, what] of [[joined, " joined"], [left, " left"]]) {
+		for (const [list, what] of [[joined, "joined"], [left, "left"]]) {
 			const others = list.filter((name) => !isMe(name) && !ignores(name));
 			if (others.length) pass(place, others, what);
 		}
@@ -140,7 +140,6 @@ const on = {
 		if (talk && places.delete(talk.key)) places.set((talk.key = keyOf({ name: to })), Object.assign(talk, { name: to }));
 		if (teller === name) teller = to;
 		chosen.name = kept.name;
-		log.redrawAll();
 		return false;
 	},
 	away(frame) {
@@ -178,7 +177,7 @@ const on = {
 	invited(frame) {
 		const { origin, hostname, protocol, port } = location;
 		const [path, key] = [frame.room, frame.key].map(encodeURIComponent);
-		Object.assign(frame, { origin, path, key, host: `${hostname}:${port || (protocol === "https:" ? 443 : 80)}` });
+		Object.assign(frame, { origin, path, key, host: `${hostname}:${port || { "http:": 80, "https:": 443 }[protocol]}` });
 	},
 };
 
@@ -196,9 +195,8 @@ function shown(key, value) {
 
 function pass(place, who, what) {
 	const last = place.items.at(-1);
-	if (last?.what !== what) return Object.assign(tell([...names(who), what], place), { what, who });
+	if (last?.what !== what) return place.append({ at: Date.now(), who, what });
 	last.who.push(...who);
-	last.parts = [...names(last.who), what];
 	log.redraw(last);
 }
 
@@ -234,8 +232,8 @@ export function pending() {
 
 export function tell(parts, place = focus, kind = "") {
 	if (!place) return page.line(el("p", parts).textContent);
+	place.append({ at: Date.now(), parts, kind });
 	page.changed();
-	return place.append({ at: Date.now(), parts, kind });
 }
 
 /** Args: what: an error, or a frame that tells of one. */

@@ -66,19 +66,15 @@ function offer(takesOne) {
 	close();
 	[start, choices] = complete(before(), ...completions());
 	const found = choices.length;
-	choices = choices.slice(0, CHOICES_SHOWN);
+	choices.splice(CHOICES_SHOWN);
 	if (takesOne && found === 1) take(choices[0]);
 	else if (found) draw();
 	return found;
 }
 
 function draw() {
-	const onmousedown = (at) => (event) => {
-		event.preventDefault();
-		take(choices[at]);
-	};
 	list.replaceChildren(...choices.map(([what, usage = what, help], at) =>
-		el("li", { role: "option", id: `choice-${at}`, onmousedown: onmousedown(at) }, el("bdi", usage), help && el("span", help))));
+		el("li", { role: "option", id: `choice-${at}`, onclick: () => take([what]) }, el("bdi", usage), help && el("span", help))));
 	mark(0);
 }
 
@@ -98,3 +94,4 @@ function take([what]) {
 box.oninput = typed;
 box.onkeydown = key;
 box.onblur = close;
+list.onmousedown = (event) => event.preventDefault(); // the box stays where the keys go

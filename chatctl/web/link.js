@@ -207,8 +207,7 @@ function enter(state) {
 	if (!rooms.has(room) && re === undefined) return false; // it was left meanwhile
 	const newest = rooms.get(room) ?? null;
 	// A server that kept nothing numbers anew after a restart, and replays as to a new client.
-	state.anew = newest !== null && last < newest;
-	state.seen = state.anew ? null : newest;
+	state.seen = newest > last ? null : newest;
 	rooms.set(room, state.seen ?? (last ? null : 0));
 	unconfirmed.delete(room);
 	return true;

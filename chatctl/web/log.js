@@ -15,6 +15,7 @@ export class Place {
 	items = []; // without holes
 	base = 0; // number of the first one
 	last = 0; // newest id there is
+	unread = 0;
 
 	constructor(fields) {
 		Object.assign(this, { more: Boolean(fields.room) }, fields);
@@ -78,11 +79,6 @@ export function changed() {
 
 export function redraw(item) {
 	if (rows.delete(item)) move(from, to);
-}
-
-export function redrawAll() {
-	rows.clear();
-	grown();
 }
 
 export function reveal(item) {

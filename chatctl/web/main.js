@@ -6,22 +6,18 @@ import { $, chosen, el, fill, kept, put } from "./dom.js";
 import * as link from "./link.js";
 import * as log from "./log.js";
 import { badge, labelOf, nameOf } from "./rows.js";
-import { words } from "./tables.js";
 import { clock, day, oneLine, plural, visible } from "./text.js";
 
 const PEOPLE_SHOWN = 300;
 const tight = matchMedia("(max-width: 1060px)");
 const over = () => document.querySelector("[popover=auto]:popover-open");
 let asked; // the frame of a command that lacks a password
+let due;
 
-/** Returns what does something before the next picture, once, however often it is called. */
-function soon(act) {
-	let due;
-	const run = () => act((due = null));
-	return () => (due ??= document.hidden ? setTimeout(run, 200) : requestAnimationFrame(run));
+/** Has all drawn anew soon, once, however often it is called. */
+export function changed() {
+	due ??= setTimeout(drawAll, 10);
 }
-
-export const changed = soon(drawAll);
 
 /** Asks for what is wanted, "name", "key" or "password": to come in, or to send a frame. */
 export function door(wants, frame) {
@@ -40,6 +36,7 @@ export function door(wants, frame) {
 function inside(isInside) {
 	$.door.hidden = isInside;
 	$.app.hidden = !isInside;
+	asked = null;
 	line("");
 }
 
@@ -57,19 +54,6 @@ export function entered({ server }) {
 export function online() {
 	log.changed();
 	if (!$.app.contains(document.activeElement)) $.say.focus();
-}
-
-export function offline({ text }) {
-	line(`${oneLine(text)}; it is tried again, and what you say is sent then`, "Try now");
-}
-
-export function ended({ code, text }) {
-	line(words[`_ended ${code}`] ?? oneLine(text), "Come in again");
-}
-
-export function refused({ text, wants = "name" }) {
-	door(wants);
-	line(oneLine(text));
 }
 
 export function went() {
@@ -108,6 +92,7 @@ const hit = (message) =>
 		el("span.text", { dir: "auto" }, visible(message.text).slice(0, 300))));
 
 function drawAll() {
+	due = null;
 	const [place, all] = [chat.focus, chat.all()];
 	const tabs = all.map(tab);
 	fill($.rooms, tabs.filter((_, at) => all[at].room));
@@ -163,7 +148,8 @@ function key(event) {
 	const { key, altKey, ctrlKey, metaKey, code, target } = event;
 	const keys = chat.all().map(({ key }) => key);
 	const step = { ArrowUp: -1, ArrowDown: 1, PageUp: -1, PageDown: 1 }[key];
-	if ($.app.hidden) return asked && key === "Escape" && stop();
+	if (asked && key === "Escape") stop();
+	if ($.app.hidden) return;
 	if (altKey && /^Digit[1-9]$/.test(code)) pick(keys[code[5] - 1]);
 	else if (altKey && step) pick(keys.at((keys.indexOf(chat.focus?.key) + step) % keys.length));
 	else if ((ctrlKey || metaKey) && key === "k") seek();

@@ -1,7 +1,7 @@
 // What an item of a place looks like. All that others wrote is cleaned first.
 
 import { el, kept } from "./dom.js";
-import { markup, mentions } from "./markup.js";
+import { markup } from "./markup.js";
 import { clock, colour, day, fold, moment, oneLine, visible } from "./text.js";
 
 const TOGETHER = 5 * 60_000; // milliseconds, within which what one says stands under one heading
@@ -12,7 +12,7 @@ export const labelOf = ({ room, name }) => (room ? `#${oneLine(room)}` : oneLine
 export const badge = (name) =>
 	el(`span.badge.${colour(name)}`, { "aria-hidden": "true" }, [...oneLine(name)][0]?.toUpperCase());
 
-export function names(list) {
+function names(list) {
 	const more = list.length - NAMES_SHOWN;
 	return [...list.slice(0, NAMES_SHOWN).flatMap((name, at) => [at && ", ", nameOf(name)]), more > 0 && ` and ${more} more`];
 }
@@ -25,18 +25,21 @@ export function draw(item, previous, isFirstNew) {
 	if (item.gone) return el("div", { hidden: true });
 	const today = day(item.at);
 	const isNewDay = today !== (previous && day(previous.at));
-	return el("div", isNewDay && rule("", today), isFirstNew && rule(".new", "New"), item.parts
-		? el(`div.note.${item.kind}`, time(item), el("div.body", item.parts))
-		: message(item, !isNewDay && !isFirstNew && previous));
+	const row = item.name ? message(item, !isNewDay && !isFirstNew && previous) : note(item);
+	return el("div", isNewDay && rule("", today), isFirstNew && rule(".new", "New"), row);
+}
+
+function note(item) {
+	const { who, what, parts = [...names(who), ` ${what}`], kind } = item;
+	return el(kind ? `div.note.${kind}` : "div.note", time(item), el("div.body", parts));
 }
 
 function message(item, previous) {
 	const { name, at, text, kind, state = "", reason } = item;
 	const isAction = kind === "action" && text;
 	const follows = !isAction && previous?.name === name && at - previous.at < TOGETHER;
-	const shown = visible(text);
-	const called = fold(name) !== fold(kept.name) && mentions(shown, kept.name);
-	const what = text ? markup(shown, kept.name) : "(removed)";
+	const what = text ? markup(visible(text), kept.name) : "(removed)";
+	const called = text && fold(name) !== fold(kept.name) && what.querySelector("mark");
 	const kinds = `${state}${follows ? ".follows" : ""}${called ? ".called" : ""}`;
 	return el(`article.msg.${kinds}`, { "data-id": item.id }, follows ? time(item) : badge(name), el("div.body",
 		!isAction && el(follows ? "div.unseen" : "div.head", nameOf(name), !follows && time(item)),
