@@ -1,7 +1,7 @@
 // What becomes of the frames that come, and what one can do.
 
 import { offered, parse } from "./commands.js";
-import { chosen, el, keep, kept } from "./dom.js";
+import { el, keep, kept } from "./dom.js";
 import * as link from "./link.js";
 import * as log from "./log.js";
 import * as page from "./main.js";
@@ -11,20 +11,12 @@ import { words } from "./tables.js";
 import { bytes, fold, moment, oneLine, visible } from "./text.js";
 
 const ANYWHERE = ["room", "moderated", "invited"]; // can be about a room that one is not in
-link.onFrame((frame, item) => {
-	const place = inRoom(frame.room);
-	if (frame.room && !place && !ANYWHERE.includes(frame.t)) return;
-	const key = [frame.t, frame.what].filter(Boolean).join(" ");
-	if (on[frame.t]?.(frame, place, item) !== false && words[key]) tell(worded(key, frame), place);
-	page.changed();
-	keep();
-});
 export const places = new Map(); // by key
 let [returning, role, wanted, teller, motd, listed] = [true, "member", "", "", "", []];
 export let focus = null;
 
 export const all = () => [...places.keys()].sort().map((key) => places.get(key)); // rooms first
-export const people = ({ members }) => [...members.values()].sort();
+export const people = () => [...(focus?.members.values() ?? [])].sort();
 const inRoom = (room) => room && places.get(`#${room}`);
 const isMe = (name) => fold(name) === fold(kept.name);
 const ignores = (name) => kept.ignored?.includes(fold(name));
@@ -33,8 +25,18 @@ const keyOf = ({ room, name }) => (room ? `#${room}` : `@${fold(name)}`);
 
 export const standing = () => role + (kept.away ? ", away" : "");
 export function completions() {
-	const others = focus ? people(focus).filter((name) => name !== kept.name) : [];
-	return [others, [...all().flatMap(({ room }) => room ?? []), ...listed], role];
+	const rooms = all().flatMap(({ room }) => room ?? []);
+	return [people().filter((name) => name !== kept.name), [...rooms, ...listed], role];
+}
+
+/** Takes each frame that comes, and what it answers. */
+export function take(frame, item) {
+	const place = inRoom(frame.room);
+	if (frame.room && !place && !ANYWHERE.includes(frame.t)) return;
+	const key = [frame.t, frame.what].filter(Boolean).join(" ");
+	if (on[frame.t]?.(frame, place, item) !== false && words[key]) tell(worded(key, frame), place);
+	page.changed();
+	keep();
 }
 
 /** Args: what: has a room, or the name of the one whom one talks with. */
@@ -65,8 +67,7 @@ const on = {
 	welcome(frame) {
 		returning = true;
 		role = frame.role ?? "member";
-		chosen.name = kept.name;
-		if (frame.key) (chosen.keys ??= {})[kept.name] = frame.key;
+		if (frame.key) localStorage[`key of ${kept.name}`] = frame.key;
 		({ motd } = frame);
 		if (kept.away) request({ t: "away", text: kept.away });
 		page.entered(frame);
@@ -111,10 +112,8 @@ const on = {
 			if (!item) tell([`You are no longer in ${labelOf(place)}.`]);
 			return;
 		}
-		for (const [list, what] of [[joined, "joined"], [left, "left"]]) {
-			const others = list.filter((name) => !isMe(name) && !ignores(name));
-			if (others.length) pass(place, others, what);
-		}
+		pass(place, joined, "joined");
+		pass(place, left, "left");
 	},
 	msg: (frame, place) => said(place, frame),
 	ack: ({ at, id }, _place, { frame }) => posted(frame, { at, id }),
@@ -139,7 +138,6 @@ const on = {
 		const talk = places.get(keyOf({ name }));
 		if (talk && places.delete(talk.key)) places.set((talk.key = keyOf({ name: to })), Object.assign(talk, { name: to }));
 		if (teller === name) teller = to;
-		chosen.name = kept.name;
 		return false;
 	},
 	away(frame) {
@@ -155,7 +153,7 @@ const on = {
 		tell([el("ul", rooms.map(row))]);
 	},
 	account(frame, _place, item) {
-		kept.name = chosen.name = frame.name;
+		kept.name = frame.name;
 		role = frame.role;
 		if (item) link.own.password = item.frame.password;
 	},
@@ -193,8 +191,10 @@ function shown(key, value) {
 	return oneLine(key === "rooms" ? value.map((room) => `#${room}`).join(", ") : String(value));
 }
 
-function pass(place, who, what) {
+function pass(place, names, what) {
+	const who = names.filter((name) => !isMe(name) && !ignores(name));
 	const last = place.items.at(-1);
+	if (!who.length) return;
 	if (last?.what !== what) return place.append({ at: Date.now(), who, what });
 	last.who.push(...who);
 	log.redraw(last);

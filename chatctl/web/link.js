@@ -1,6 +1,7 @@
 // The connection: coming in, and back without loss or doubles (PROTOCOL.md, "Coming back"), what waits for an
 // answer. Frames are handed on as they come; its own are those whose type begins with "_".
 
+import { take } from "./chat.js";
 import { keep, kept } from "./dom.js";
 import { final } from "./tables.js";
 
@@ -17,15 +18,9 @@ export const own = {};
 export const rooms = new Map();
 export let socket, timer, limits, ready;
 let items = []; // not answered: {frame, sent, answer, fail}; of a post, the frame has a nonce, else an n
-let take, barrier, deadline, heardAt, connectedAt, takenAt, ending, unconfirmed, everIn, leaving;
+let barrier, deadline, heardAt, connectedAt, takenAt, ending, unconfirmed, everIn, leaving;
 let [number, pause] = [0, 2 * SHORTEST];
 const nonces = crypto.getRandomValues(new Uint32Array(3)).join("-");
-
-/** Args: taker gets each frame, and the item that it answers. */
-export function onFrame(taker) {
-	take = taker;
-	setInterval(listen, 5000);
-}
 
 /** Args: seen: the rooms to come in, or back, to: the last id seen there, or null. */
 export function start(seen) {
@@ -220,3 +215,5 @@ function reach(room, id) {
 	rooms.set(room, id);
 	return true;
 }
+
+setInterval(listen, 5000);

@@ -2,7 +2,7 @@
 
 import * as chat from "./chat.js";
 import * as composer from "./composer.js";
-import { $, chosen, el, fill, kept, put } from "./dom.js";
+import { $, el, fill, kept, put } from "./dom.js";
 import * as link from "./link.js";
 import * as log from "./log.js";
 import { badge, labelOf, nameOf } from "./rows.js";
@@ -29,7 +29,7 @@ export function door(wants, frame) {
 	$.password.autocomplete = frame?.t === "register" ? "new-password" : "current-password";
 	$.password.value = "";
 	$.name.readOnly = frame;
-	$.name.value = frame?.name ?? kept.name ?? chosen.name ?? "";
+	$.name.value = frame?.name ?? kept.name ?? localStorage.name ?? "";
 	$[wants].focus();
 }
 
@@ -101,9 +101,9 @@ function drawAll() {
 	const title = place ? labelOf(place) : "Come in";
 	put({ title, topic: oneLine(topic), mode, me: oneLine(kept.name ?? ""), standing: chat.standing(), count });
 	log.grown();
-	if ($.panel.matches(":popover-open")) drawPeople(place ? chat.people(place) : []);
-	const mark = all.some(({ called }) => called) ? "(!) " : all.some(({ unread }) => unread) ? "• " : "";
-	document.title = `${mark}${title} — chatctl`;
+	if ($.panel.matches(":popover-open")) drawPeople(place ?? {});
+	const unread = all.reduce((sum, place) => sum + place.unread, 0);
+	document.title = `${unread ? `(${unread}) ` : ""}${title} — chatctl`;
 }
 
 function tab({ room, name, key, unread, called }, at) {
@@ -113,12 +113,11 @@ function tab({ room, name, key, unread, called }, at) {
 	return el(called ? "li.tab.called" : "li.tab",
 		el("button.open", { "data-key": key, onclick: () => pick(key), "aria-label": label + news, "aria-current": isHere && "page", title: at < 9 && `Alt+${at + 1}` },
 			room ? el("span.hash", "#") : badge(label), el("bdi", oneLine(room ?? name)), unread && el("small.count", unread)),
-		el("button.close", { "data-key": `×${key}`, onclick: () => chat.close(chat.places.get(key)), "aria-label": `${room ? "Leave" : "Close"} ${label}` }, "×"));
+		el("button.close", { "data-key": `×${key}`, onclick: () => chat.close(chat.places.get(key)), "aria-label": `Leave ${label}` }, "×"));
 }
 
-function drawPeople(names) {
-	const { count, away } = chat.focus ?? {};
-	fill($.people, names.slice(0, PEOPLE_SHOWN).map((name) =>
+function drawPeople({ count, away }) {
+	fill($.people, chat.people().slice(0, PEOPLE_SHOWN).map((name) =>
 		el("li", el("button.open", { "data-key": name, onclick: () => chat.converse(name) },
 			badge(name), nameOf(name), el("small", name === kept.name ? "you" : away?.includes(name) && "away")))));
 	put({ "people-more": count > PEOPLE_SHOWN && `and ${count - PEOPLE_SHOWN} more` });
@@ -176,7 +175,7 @@ function come() {
 		return stop();
 	}
 	kept.name = $.name.value.trim();
-	kept.key = $.key.value.trim() || kept.key || chosen.keys?.[kept.name];
+	kept.key = $.key.value.trim() || kept.key || localStorage[`key of ${kept.name}`];
 	link.own.password = password;
 	line("");
 	link.open();
@@ -189,7 +188,7 @@ function stop() {
 }
 
 function offerNotes() {
-	$.notify.hidden = !isSecureContext || window.Notification?.permission !== "default";
+	$.notify.hidden = window.Notification?.permission !== "default";
 }
 
 function seen() {
