@@ -88,7 +88,6 @@ const on = {
 		if (motd && motd !== kept.motd) tell([visible(motd)]);
 		kept.motd = motd;
 		page.online();
-		looked();
 	},
 	room({ room, last, seen, topic, count, members }) {
 		const place = placeOf({ room });
@@ -252,9 +251,7 @@ export function go(place = null) {
 }
 
 export function looked() {
-	if (!focus || document.hidden) return;
-	focus.unread = 0;
-	focus.called = false;
+	if (focus && !document.hidden) Object.assign(focus, { unread: 0, called: false });
 	page.changed();
 }
 

@@ -62,14 +62,13 @@ export function went() {
 	composer.show(place ? `Message ${labelOf(place)}` : "Enter a room");
 	over()?.hidePopover();
 	if (place && link.ready) line("");
-	changed();
 }
 
 export function notify(place, { name, text }) {
 	if (window.Notification?.permission !== "granted") return;
 	const title = oneLine(name) + (place.room ? ` ${labelOf(place)}` : "");
 	try {
-		new Notification(title, { body: visible(text).slice(0, 200), tag: place.key }).onclick = () => {
+		new Notification(title, { body: visible(text), tag: place.key }).onclick = () => {
 			window.focus();
 			chat.go(place);
 		};
@@ -191,9 +190,9 @@ function offerNotes() {
 	$.notify.hidden = window.Notification?.permission !== "default";
 }
 
-function seen() {
-	if (document.hidden) return chat.undivide();
-	link.hurry();
+function turned() {
+	if (document.hidden) chat.undivide();
+	else link.hurry();
 	chat.looked();
 }
 
@@ -221,7 +220,7 @@ for (const id in forms)
 $.query.oninput = () => $.query.value || search("");
 $.panel.ontoggle = changed;
 document.onkeydown = key;
-document.onvisibilitychange = seen;
+document.onvisibilitychange = turned;
 window.ononline = link.hurry;
 window.onhashchange = takeKey;
 tight.onchange = resized;
