@@ -12,8 +12,8 @@ import { bytes, fold, moment, oneLine, visible } from "./text.js";
 
 const ANYWHERE = ["room", "moderated", "invited"]; // can be about a room that one is not in
 export const places = new Map(); // by key
-let [returning, role, wanted, teller, motd, listed] = [true, "member", "", "", "", []];
-export let focus = null;
+let [returning, wanted, teller, motd, listed] = [true, "", "", "", []];
+export let [focus, role] = [null, ""];
 
 export const all = () => [...places.keys()].sort().map((key) => places.get(key)); // rooms first
 export const people = () => [...(focus?.members.values() ?? [])].sort();
@@ -23,7 +23,6 @@ const ignores = (name) => kept.ignored?.includes(fold(name));
 const plain = (room) => room.replace(/^#/, "").toLowerCase().normalize("NFC");
 const keyOf = ({ room, name }) => (room ? `#${room}` : `@${fold(name)}`);
 
-export const standing = () => role + (kept.away ? ", away" : "");
 export function completions() {
 	const rooms = all().flatMap(({ room }) => room ?? []);
 	return [people().filter((name) => name !== kept.name), [...rooms, ...listed], role];

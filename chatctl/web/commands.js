@@ -18,7 +18,7 @@ export function parse(text) {
 	const frame = { ...command.frame, ...choices?.[groups.choice] };
 	for (const key in groups) if (groups[key] && key !== "choice") frame[key] = groups[key];
 	if (frame.seconds) frame.seconds = parseInt(frame.seconds) * units[frame.seconds.at(-1)];
-	if (frame.seconds === 0 || frame.seconds > longest) wrong(usage);
+	if (frame.seconds > longest) wrong(usage);
 	return { name, values: Object.values(groups), frame };
 }
 

@@ -59,7 +59,6 @@ export function toEnd() {
 /** Items were added at the end, or to those that are pending. */
 export function grown() {
 	const waiting = pending();
-	$.empty.hidden = !place || place.more || place.items.length || waiting.length;
 	$.waiting.replaceChildren(...waiting.map((item, at) => draw(item, waiting[at - 1] ?? place.items.at(-1))));
 	if (!place) return;
 	if (stuck) seen = place.end;

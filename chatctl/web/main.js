@@ -98,7 +98,7 @@ function drawAll() {
 	fill($.talks, tabs.filter((_, at) => all[at].name));
 	const { topic = "", mode, count } = place ?? {};
 	const title = place ? labelOf(place) : "Come in";
-	put({ title, topic: oneLine(topic), mode, me: oneLine(kept.name ?? ""), standing: chat.standing(), count });
+	put({ title, topic: oneLine(topic), mode, me: oneLine(kept.name ?? ""), standing: chat.role + (kept.away ? ", away" : ""), count });
 	log.grown();
 	if ($.panel.matches(":popover-open")) drawPeople(place ?? {});
 	const unread = all.reduce((sum, place) => sum + place.unread, 0);

@@ -15,6 +15,7 @@ const BEFORE = /^$|[\s([{"']|\p{Lo}|[^\0-\x7f\p{L}\p{M}\p{N}]/u;
 const FIRST = /[^\s.,;!?)\]}]/;
 const LAST = /[a-z\d.,;:!?)\]}"'%]|[^\0-\x7f\s]/i;
 const AFTER = /^$|[\s.,;:!?)\]}"']|\p{Lo}|[^\0-\x7f\p{L}\p{M}\p{N}]/u;
+const LETTER = /[\p{L}\p{N}]/u;
 const WORD = /[\w\p{L}\p{M}\p{N}]([-.@\w\p{L}\p{M}\p{N}]*[\w\p{L}\p{M}\p{N}])?/gu;
 
 export function markup(text, name) {
@@ -110,7 +111,10 @@ function stars(text, bare, parts) {
 		const end = start + run.length;
 		const [before = ""] = [...text.slice(Math.max(0, start - 2), start)].slice(-1);
 		const [after = ""] = text.slice(end, end + 2);
-		const [opens, closes] = roles(before, after, ends.has(start));
+		let opens = BEFORE.test(before) && FIRST.test(after);
+		let closes = AFTER.test(after) && (ends.has(start) || LAST.test(before));
+		// They may do both only between letters.
+		if (opens && closes && !(LETTER.test(before) && LETTER.test(after))) opens = closes = false;
 		const opening = opened.get(run);
 		if (opens && (!closes || !opening)) opened.set(run, [start, end]);
 		else {
@@ -122,14 +126,6 @@ function stars(text, bare, parts) {
 		}
 	}
 	return found;
-}
-
-/** Returns whether stars between two characters may begin emphasis, and whether end it. */
-function roles(before, after, followsLiteral) {
-	const opens = BEFORE.test(before) && FIRST.test(after);
-	const closes = AFTER.test(after) && (followsLiteral || LAST.test(before));
-	const between = [before, after].every((one) => /[\p{L}\p{N}]/u.test(one));
-	return opens && closes && !between ? [] : [opens, closes];
 }
 
 function named(bare, name) {

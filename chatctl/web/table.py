@@ -103,6 +103,6 @@ def _pattern(command: Command, keys: Iterable[str]) -> str:
 
 def _group(argument: Argument, key: str) -> str:
     if argument.time:  # What begins with a digit is meant as a time, and never the reason.
-        return rf"(?:(?<{key}>\d{{1,9}}[smhdw])(?:\s+|$)|(?!\d))"
+        return rf"(?:(?<{key}>(?!0+\D)\d{{1,9}}[smhdw])(?:\s+|$)|(?!\d))"
     inside = "|".join(argument.choices) or ("[^]+" if argument.rest else r"\S+")
     return rf"(?:(?<{key}>{inside})(?:\s+|$)){'?' if argument.optional else ''}"
