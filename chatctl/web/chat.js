@@ -32,7 +32,7 @@ export function completions() {
 export function take(frame, item) {
 	const place = inRoom(frame.room);
 	if (frame.room && !place && !ANYWHERE.includes(frame.t)) return;
-	const key = [frame.t, frame.what].filter(Boolean).join(" ");
+	const key = frame.what ? `${frame.t} ${frame.what}` : frame.t;
 	if (on[frame.t]?.(frame, place, item) !== false && words[key]) tell(worded(key, frame), place);
 	page.changed();
 	keep();

@@ -111,7 +111,7 @@ function tab({ room, name, key, unread, called }, at) {
 	const isHere = key === chat.focus?.key;
 	return el(called ? "li.tab.called" : "li.tab",
 		el("button.open", { "data-key": key, onclick: () => pick(key), "aria-label": label + news, "aria-current": isHere && "page", title: at < 9 && `Alt+${at + 1}` },
-			room ? el("span.hash", "#") : badge(label), el("bdi", oneLine(room ?? name)), unread && el("small.count", unread)),
+			badge(label), el("bdi", oneLine(room ?? name)), unread && el("small.count", unread)),
 		el("button.close", { "data-key": `×${key}`, onclick: () => chat.close(chat.places.get(key)), "aria-label": `Leave ${label}` }, "×"));
 }
 
@@ -197,7 +197,6 @@ function turned() {
 }
 
 const clicks = {
-	"show-search": seek,
 	newest,
 	notify: () => Notification.requestPermission().then(offerNotes),
 	leave: link.leave,

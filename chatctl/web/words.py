@@ -1,7 +1,7 @@
 """What the page of the browser says of frames, as its ``/tables.js`` has it.
 
-By their type, and what they are about. ``{key}`` is what a frame has there; ``[a|b]`` is b where the first key
-in a is lacking, and nothing where there is no b.
+By their type, and what they are about. ``{key}`` is what a frame has there; ``[a|b]`` is b where the first
+key in a is lacking, and nothing where there is no b.
 """
 
 from __future__ import annotations
