@@ -69,7 +69,7 @@ const on = {
 		if (frame.key) localStorage[`key of ${kept.name}`] = frame.key;
 		({ motd } = frame);
 		if (kept.away) request({ t: "away", text: kept.away });
-		page.entered(frame);
+		page.inside(true);
 	},
 	_lost: ({ text }) => page.line(`${oneLine(text)}; it is tried again, and what you say is sent then`, "Try now"),
 	_refused({ text, wants = "name" }) {
@@ -305,9 +305,9 @@ export async function find({ room, id }) {
 	const place = inRoom(room);
 	if (!place) return enter(room);
 	go(place);
-	const wanted = () => place.items.find((item) => item.id === id);
-	while (!wanted() && place.more && link.ready) await older(place, 500);
-	if (wanted() && place === focus) log.reveal(wanted());
+	const found = () => place.items.find((item) => item.id === id);
+	while (!found() && place.more && link.ready) await older(place, 500);
+	if (found() && place === focus) log.reveal(found());
 }
 
 export function perform(text) {
@@ -379,7 +379,11 @@ export const commands = {
 	},
 	join: enter,
 	part: (room) => close(known(room)),
-	topic: (text) => (text ? request({ t: "topic", room: here(), text }) : tell([`Topic: ${oneLine(focus.topic) || "none"}`])),
+	topic(text) {
+		const room = here();
+		if (text) request({ t: "topic", room, text });
+		else tell([`Topic: ${oneLine(focus.topic) || "none"}`]);
+	},
 	search: page.search,
 	who(room) {
 		go(known(room));

@@ -13,18 +13,17 @@ export function parse(text) {
 	const [, word, rest] = /^.(\S*)\s*([^]*)$/.exec(text.trimEnd());
 	const command = named(word);
 	if (!command) throw new Error(`there is no /${oneLine(word.slice(0, 32))}; /help lists the commands`);
-	const { name, usage, pattern, choices } = command;
-	const { groups = {} } = new RegExp(pattern).exec(rest) ?? wrong(usage);
+	const { name, pattern, choices } = command;
+	const { groups = {} } = new RegExp(pattern).exec(rest) ?? wrong(command);
 	const frame = { ...command.frame, ...choices?.[groups.choice] };
 	for (const key in groups) if (groups[key] && key !== "choice") frame[key] = groups[key];
 	if (frame.seconds) frame.seconds = parseInt(frame.seconds) * units[frame.seconds.at(-1)];
-	if (frame.seconds > longest) wrong(usage);
+	if (frame.seconds > longest) wrong(command);
 	return { name, values: Object.values(groups), frame };
 }
 
-function wrong(usage) {
-	const times = usage.includes("TIME") ? ", TIME like 30m, 12h or 90d" : "";
-	throw new Error(`that is typed as ${usage}${times}`);
+function wrong({ usage, help }) {
+	throw new Error(`that is typed as ${usage}: ${help}`);
 }
 
 export function complete(text, names, rooms, role) {

@@ -24,8 +24,7 @@ export function door(wants, frame) {
 	inside(false);
 	asked = frame;
 	$.back.hidden = !frame;
-	$.key.parentNode.hidden = wants !== "key";
-	$.password.parentNode.hidden = wants !== "password";
+	for (const id of ["key", "password"]) $[id].parentNode.hidden = id !== wants;
 	$.password.autocomplete = frame?.t === "register" ? "new-password" : "current-password";
 	$.password.value = "";
 	$.name.readOnly = frame;
@@ -33,7 +32,7 @@ export function door(wants, frame) {
 	$[wants].focus();
 }
 
-function inside(isInside) {
+export function inside(isInside) {
 	$.door.hidden = isInside;
 	$.app.hidden = !isInside;
 	asked = null;
@@ -44,11 +43,6 @@ function inside(isInside) {
 export function line(text, button) {
 	$.line.hidden = !text;
 	put({ complaint: text, "line-text": text, "line-do": button });
-}
-
-export function entered({ server }) {
-	inside(true);
-	put({ server: oneLine(server) });
 }
 
 export function online() {
