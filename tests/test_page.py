@@ -30,7 +30,7 @@ from tests.window import Window
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
 
-MAX_BYTES = 61_440  # of the files of the page, as they lie there
+MAX_BYTES = 60_000  # of the files of the page, as they lie there
 MAX_LOADED = 30_000  # bytes that a browser loads of them, packed
 CHROMIUM = shutil.which("chromium")
 KEY = "a-key-for-everyone"

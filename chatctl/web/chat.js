@@ -43,7 +43,7 @@ function placeOf(what) {
 	const key = keyOf(what);
 	if (!places.has(key)) {
 		places.set(key, new log.Place({ key, ...what }));
-		know(places.get(key), what.name ? [what.name] : []);
+		know(places.get(key), [what.name].filter(Boolean));
 	}
 	return places.get(key);
 }

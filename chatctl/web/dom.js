@@ -7,7 +7,7 @@ export function el(what, ...parts) {
 	const [tag, ...kinds] = what.split(".");
 	const made = document.createElement(tag);
 	made.className = kinds.join(" ");
-	for (const part of parts.flat())
+	for (const part of parts.flat(Infinity))
 		if (part?.constructor === Object) Object.entries(part).forEach((one) => attribute(made, ...one));
 		else if (part) made.append(part);
 	return made;

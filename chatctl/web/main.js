@@ -87,34 +87,30 @@ const hit = (message) =>
 function drawAll() {
 	due = null;
 	const [place, all] = [chat.focus, chat.all()];
-	const tabs = all.map(tab);
-	fill($.rooms, tabs.filter((_, at) => all[at].room));
-	fill($.talks, tabs.filter((_, at) => all[at].name));
+	fill($.rooms, all.filter(({ room }) => room).map(tab));
+	fill($.talks, all.filter(({ name }) => name).map(tab));
 	const { topic = "", mode, count } = place ?? {};
 	const title = place ? labelOf(place) : "Come in";
 	put({ title, topic: oneLine(topic), mode, me: oneLine(kept.name ?? ""), standing: chat.role + (kept.away ? ", away" : ""), count });
 	log.grown();
-	if ($.panel.matches(":popover-open")) drawPeople(place ?? {});
+	if ($.panel.matches(":popover-open")) fill($.people, chat.people().slice(0, PEOPLE_SHOWN).map(person));
 	const unread = all.reduce((sum, place) => sum + place.unread, 0);
 	document.title = `${unread ? `(${unread}) ` : ""}${title} — chatctl`;
 }
 
-function tab({ room, name, key, unread, called }, at) {
+function tab({ room, name, key, unread, called }) {
 	const label = labelOf({ room, name });
 	const news = unread ? `, ${unread} unread${called ? ", for you" : ""}` : "";
 	const isHere = key === chat.focus?.key;
 	return el(called ? "li.tab.called" : "li.tab",
-		el("button.open", { "data-key": key, onclick: () => pick(key), "aria-label": label + news, "aria-current": isHere && "page", title: at < 9 && `Alt+${at + 1}` },
+		el("button.open", { "data-key": key, onclick: () => pick(key), "aria-label": label + news, "aria-current": isHere && "page" },
 			badge(label), el("bdi", oneLine(room ?? name)), unread && el("small.count", unread)),
 		el("button.close", { "data-key": `×${key}`, onclick: () => chat.close(chat.places.get(key)), "aria-label": `Leave ${label}` }, "×"));
 }
 
-function drawPeople({ count, away }) {
-	fill($.people, chat.people().slice(0, PEOPLE_SHOWN).map((name) =>
-		el("li", el("button.open", { "data-key": name, onclick: () => chat.converse(name) },
-			badge(name), nameOf(name), el("small", name === kept.name ? "you" : away?.includes(name) && "away")))));
-	put({ "people-more": count > PEOPLE_SHOWN && `and ${count - PEOPLE_SHOWN} more` });
-}
+const person = (name) =>
+	el("li", el("button.open", { "data-key": name, onclick: () => chat.converse(name) },
+		badge(name), nameOf(name), el("small", name === kept.name ? "you" : chat.focus.away?.includes(name) && "away")));
 
 function pick(key) {
 	if (chat.places.has(key)) chat.go(chat.places.get(key));

@@ -14,7 +14,7 @@ export const badge = (name) =>
 
 function names(list) {
 	const more = list.length - NAMES_SHOWN;
-	return [...list.slice(0, NAMES_SHOWN).flatMap((name, at) => [at && ", ", nameOf(name)]), more > 0 && ` and ${more} more`];
+	return [list.slice(0, NAMES_SHOWN).map((name, at) => [at && ", ", nameOf(name)]), more > 0 && ` and ${more} more`];
 }
 
 const time = ({ at, id }) => el("time", { title: moment(at) + (id ? `, #${id}` : "") }, clock(at));
@@ -30,20 +30,19 @@ export function draw(item, previous, isFirstNew) {
 }
 
 function note(item) {
-	const { who, what, parts = [...names(who), ` ${what}`], kind } = item;
+	const { who, what, parts = [names(who), ` ${what}`], kind } = item;
 	return el(kind ? `div.note.${kind}` : "div.note", time(item), el("div.body", parts));
 }
 
 function message(item, previous) {
 	const { name, at, text, kind, state = "", reason } = item;
-	const isAction = kind === "action" && text;
-	const follows = !isAction && previous?.name === name && at - previous.at < TOGETHER;
+	const follows = previous?.name === name && at - previous.at < TOGETHER;
 	const what = text ? markup(visible(text), kept.name) : "(removed)";
 	const called = text && fold(name) !== fold(kept.name) && what.querySelector("mark");
 	const kinds = `${state}${follows ? ".follows" : ""}${called ? ".called" : ""}`;
+	const look = !text ? ".removed" : kind === "action" ? ".action" : "";
 	return el(`article.msg.${kinds}`, { "data-id": item.id }, follows ? time(item) : badge(name), el("div.body",
-		!isAction && el(follows ? "div.unseen" : "div.head", nameOf(name), !follows && time(item)),
-		el(`div.text${isAction ? ".action" : text ? "" : ".removed"}`, { dir: "auto" },
-			isAction ? ["* ", nameOf(name), " ", what, time(item)] : what),
+		el("div.head", nameOf(name), !follows && time(item)),
+		el(`div.text${look}`, { dir: "auto" }, look === ".action" && ["* ", nameOf(name), " "], what),
 		reason && el("p.alarm", `Not delivered: ${oneLine(reason)}`)));
 }
