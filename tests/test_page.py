@@ -907,6 +907,54 @@ def test_who_is_removed_from_a_room_leaves_it(visitor: Callable[..., Visitor]) -
         assert ann.page.locator("#title").text_content() == "#lobby"
 
 
+def test_a_room_that_is_left_as_the_line_breaks_is_gone(visitor: Callable[..., Visitor]) -> None:
+    ann = visitor()
+    ops = {"t": "room", "room": "ops", "topic": "", "count": 1, "members": ["ann"], "last": 0}
+
+    def answers(frame: dict[str, Any]) -> list[Any]:
+        match frame["t"]:
+            case "join":
+                return [{**ops, "re": frame["n"]}]
+            case "part":
+                return ["close"]
+        return welcoming(frame)
+
+    with scripted(ann, answers) as lines:
+        ann.come_in("ann")
+        ann.say("/join ops")
+        ann.page.locator("#title", has_text="#ops").wait_for()
+        ann.say("/part")
+        ann.page.locator("#line", has_text="Try now").wait_for()
+        ann.hurry()
+        ann.page.locator(".tab", has_text="ops").wait_for(state="detached")
+        assert ann.page.locator("#title").text_content() == "#lobby"
+        assert len(lines) == 2
+
+
+def test_what_is_found_in_another_room_leads_there(visitor: Callable[..., Visitor]) -> None:
+    ann = visitor()
+    joined: list[str] = []
+
+    def answers(frame: dict[str, Any]) -> list[Any]:
+        match frame["t"]:
+            case "search":
+                said = {"id": 3, "at": 1000, "room": "ops", "name": "bob", "text": "needle"}
+                return [{"t": "found", "messages": [said], "more": False, "re": frame["n"]}]
+            case "join":
+                joined.append(frame["room"])
+        return welcoming(frame)
+
+    with scripted(ann, answers):
+        ann.come_in("ann")
+        ann.say("/search needle")
+        ann.page.locator(".hit", has_text="needle").click()
+        wait_for(lambda: joined == ["ops"], "that it enters")
+        ann.say("/ignore")
+        ann.told("You ignore nobody.")
+        ann.say("/topic")
+        ann.told("Topic: none")
+
+
 def test_an_account_is_made_and_used(visitor: Callable[..., Visitor], server: RunningServer) -> None:
     name = fresh("ann")
     ann = visitor(name)
