@@ -14,12 +14,12 @@ MAX_TEXT = 8_000  # bytes of UTF-8
 MAX_TOPIC = 400  # bytes of UTF-8
 REMOVED = "(removed)"  # what people see in place of a text that was redacted
 
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds in what a duration ends with
 _DURATION = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 # C0, DEL and C1; the bidirectional controls of UAX #9; line and paragraph separators; interlinear
 # annotations; tag characters; lone surrogates. Zero-width joiners stay: emoji are made with them.
-_UNSHOWN = re.compile(
+UNSHOWN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -47,7 +47,7 @@ def parse_duration(text: str) -> int:
     found = _DURATION.fullmatch(text)
     if not found or not int(found[1]):
         raise ValueError(f"{one_line(text)} is no time like 30m, 12h or 90d")
-    return int(found[1]) * _UNITS[found[2]]
+    return int(found[1]) * UNITS[found[2]]
 
 
 def visible(text: str) -> str:
@@ -57,7 +57,7 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return _UNSHOWN.sub(_escape, text)
+    return UNSHOWN.sub(_escape, text)
 
 
 def one_line(text: str) -> str:

@@ -11,9 +11,11 @@ from importlib.resources import files as resources
 
 from msgspec.json import encode
 
+from chatctl.commands import LONGEST
 from chatctl.messages import FINAL
+from chatctl.text import UNITS, UNSHOWN
 from chatctl.web.colours import names_css
-from chatctl.web.table import commands
+from chatctl.web.table import ESCAPED, commands
 from chatctl.web.words import WORDS
 
 TYPES = {
@@ -51,5 +53,17 @@ def links() -> str:
 
 
 def _tables() -> bytes:
-    tables = {"table": commands(), "words": WORDS, "final": sorted(FINAL)}
+    tables = {
+        "table": [*commands(), ESCAPED],
+        "words": WORDS,
+        "final": sorted(FINAL),
+        "units": UNITS,
+        "longest": LONGEST,
+        "unshown": "".join(map(_escaped, UNSHOWN.pattern)),
+    }
     return b"".join(b"export const %b = %b;\n" % (name.encode(), encode(tables[name])) for name in tables)
+
+
+def _escaped(character: str) -> str:
+    """Returns a character of a pattern as JavaScript has it, where it is none of ASCII that can be seen."""
+    return character if "!" <= character <= "~" else f"\\u{{{ord(character):x}}}"

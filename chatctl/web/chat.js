@@ -1,102 +1,99 @@
 // What becomes of the frames that come, and what one can do.
 
-import { help, parse } from "./commands.js";
-import { el, keep, kept, chosen } from "./dom.js";
+import { offered, parse } from "./commands.js";
+import { el, keep, kept } from "./dom.js";
 import * as link from "./link.js";
 import * as log from "./log.js";
-import { mentions } from "./markup.js";
 import * as page from "./main.js";
-import { labelOf, nameOf, names } from "./rows.js";
+import { mentions } from "./markup.js";
+import { labelOf, nameOf } from "./rows.js";
 import { words } from "./tables.js";
-import { bytes, fold, moment, oneLine, plural, visible } from "./text.js";
+import { bytes, fold, moment, oneLine, visible } from "./text.js";
 
-const PLACED = ["msg", "topic", "mode", "redacted", "presence", "gap", "members"]; // of a room that one is in
-export { link };
-link.onFrame((frame, item) => {
-	const place = inRoom(frame.room);
-	if (!place && PLACED.includes(frame.t)) return;
-	const key = [frame.t, frame.what].filter(Boolean).join(" ");
-	if (on[frame.t]?.(frame, place, item) !== false && words[key]) tell(worded(key, frame), place);
-	page.changed();
-	keep();
-});
-const places = new Map();
-let [returning, role, wanted, teller, motd, listed] = [true, "member", "", "", "", []];
-export let focus = null;
+const ANYWHERE = ["room", "moderated", "invited"]; // can be about a room that one is not in
+export const places = new Map(); // by key
+let [returning, wanted, teller, motd, listed] = [true, "", "", "", []];
+export let [focus, role] = [null, ""];
 
-export const rooms = () => sorted("room");
-export const all = () => [...rooms(), ...sorted("name")];
-export const people = ({ members }) => [...members.values()].sort();
-const sorted = (kind) => [...places].sort().map(([, place]) => place).filter((place) => place[kind]);
-const inRoom = (room) => places.get(`#${room}`);
+export const all = () => [...places.keys()].sort().map((key) => places.get(key)); // rooms first
+export const people = () => [...(focus?.members.values() ?? [])].sort();
+const inRoom = (room) => room && places.get(`#${room}`);
 const isMe = (name) => fold(name) === fold(kept.name);
 const ignores = (name) => kept.ignored?.includes(fold(name));
 const plain = (room) => room.replace(/^#/, "").toLowerCase().normalize("NFC");
+const keyOf = ({ room, name }) => (room ? `#${room}` : `@${fold(name)}`);
 
-export const standing = () => [role === "member" ? "" : role, kept.away && "away"].filter(Boolean).join(", ");
 export function completions() {
-	const others = focus?.room ? people(focus).filter((name) => name !== kept.name) : [focus?.name ?? ""];
-	return [others, [...rooms().map(({ room }) => room), ...listed], role];
+	const rooms = all().flatMap(({ room }) => room ?? []);
+	return [people().filter((name) => name !== kept.name), [...rooms, ...listed], role];
 }
 
-function placeOf(kind, name) {
-	const key = kind === "room" ? `#${name}` : `@${fold(name)}`;
+/** Takes each frame that comes, and what it answers. */
+export function take(frame, item) {
+	const place = inRoom(frame.room);
+	if (frame.room && !place && !ANYWHERE.includes(frame.t)) return;
+	const key = frame.what ? `${frame.t} ${frame.what}` : frame.t;
+	if (on[frame.t]?.(frame, place, item) !== false && words[key]) tell(worded(key, frame), place);
+	page.changed();
+	keep();
+}
+
+/** Args: what: has a room, or the name of the one whom one talks with. */
+function placeOf(what) {
+	const key = keyOf(what);
 	if (!places.has(key)) {
-		const [unread = 0, called] = kept.unread?.[key] ?? [];
-		places.set(key, new log.Place({ key, [kind]: name, unread, called }));
-		delete kept.unread?.[key];
+		places.set(key, new log.Place({ key, ...what }));
+		know(places.get(key), [what.name].filter(Boolean));
 	}
 	return places.get(key);
 }
 
-const postedTo = ({ to, room }) => (to ? placeOf("name", to) : inRoom(room));
-
 export function start(room) {
+	room &&= plain(room);
 	wanted = room ? `#${room}` : (kept.focus ?? "#lobby");
-	for (const { name, items } of kept.talks ?? []) placeOf("name", name).items = items;
-	kept.unacked?.forEach(expect);
-	const asked = room || !kept.rooms ? { [room || "lobby"]: null } : {};
-	link.start({ ...asked, ...kept.rooms });
-	kept.toJSON = () => ({ ...kept, rooms: link.seen(), unacked: link.unacked(), ...placesKept() });
+	kept.places?.forEach(placeOf);
+	const known = kept.session && kept.rooms;
+	link.start(known && !room ? known : { [room || "lobby"]: null, ...known });
+	kept.toJSON = () => ({ ...kept, rooms: Object.fromEntries(link.rooms), unacked: link.unacked(), places: all().map(toKeep) });
 }
 
-function placesKept() {
-	const unread = { ...kept.unread };
-	for (const place of places.values()) if (place.unread) unread[place.key] = [place.unread, place.called];
-	const talks = sorted("name").map(({ name, items }) => ({ name, items: items.filter(({ text }) => text).slice(-200) }));
-	return { unread, talks };
+/** Returns what a reload leaves of a place. What was said in rooms, the server knows. */
+function toKeep({ room, name, unread, called, items }) {
+	return { room, name, unread, called, items: room ? [] : items.filter(({ text }) => text).slice(-200) };
 }
 
 const on = {
 	welcome(frame) {
 		returning = true;
 		role = frame.role ?? "member";
-		chosen.name = kept.name;
-		if (frame.key) (chosen.keys ??= {})[kept.name] = frame.key;
-		motd = frame.motd === motd ? "" : frame.motd;
+		if (frame.key) localStorage[`key of ${kept.name}`] = frame.key;
+		({ motd } = frame);
 		if (kept.away) request({ t: "away", text: kept.away });
-		page.entered(frame);
+		page.inside(true);
 	},
-	_lost: page.offline,
-	_refused: page.refused,
-	_ended(end) {
-		if (end.code !== "replaced") for (const key in kept) if (key !== "name") delete kept[key];
-		page.ended(end);
+	_lost: ({ text }) => page.line(`${oneLine(text)}; it is tried again, and what you say is sent then`, "Try now"),
+	_refused({ text, wants = "name" }) {
+		page.door(wants);
+		page.line(oneLine(text));
+	},
+	_ended({ code, text }) {
+		if (code !== "replaced") for (const key in kept) if (key !== "name") delete kept[key];
+		page.line(words[`_ended ${code}`] ?? oneLine(text), "Come in again");
 	},
 	_caughtup() {
 		returning = false;
-		if (!focus) go(places.get(wanted) ?? rooms()[0]);
-		if (motd) tell([visible(motd)]);
+		for (const place of all()) if (place.room && !link.rooms.has(place.room)) leave(place);
+		if (!focus) go(places.get(wanted) ?? all()[0]);
+		if (motd && motd !== kept.motd) tell([visible(motd)]);
+		kept.motd = motd;
 		page.online();
-		looked();
 	},
-	_gone: (_frame, place) => leave(place),
-	room(state) {
-		const { room, anew, last, seen, topic, count, members } = state;
-		const place = placeOf("room", room);
-		if (anew) for (const item of place.items) delete item.id;
+	room({ room, last, seen, topic, count, members }) {
+		const place = placeOf({ room });
+		const isAnew = last < place.last;
+		if (isAnew) for (const item of place.items) delete item.id;
+		if (!last || isAnew) place.more = false;
 		Object.assign(place, { topic, count, mode: "", last, readId: seen ?? last });
-		if (!last || anew) place.more = false;
 		know(place, members);
 		if (wanted === place.key) go(place);
 		if (count > members.length) request({ t: "who", room });
@@ -104,52 +101,41 @@ const on = {
 	members({ names, count, away }, place) {
 		know(Object.assign(place, { count, away }), names);
 	},
-	presence({ room, joined, left, count }, place, item) {
+	presence({ joined, left, count }, place, item) {
 		place.count = count;
 		for (const name of left) place.members.delete(fold(name));
 		for (const name of joined) place.members.set(fold(name), name);
-		if (left.some(isMe) && !link.rooms.has(room)) {
+		if (left.some(isMe)) {
 			leave(place);
 			if (!item) tell([`You are no longer in ${labelOf(place)}.`]);
 			return;
 		}
-		for (const [list, what] of [[joined, " joined"], [left, " left"]]) {
-			const others = list.filter((name) => !isMe(name) && !ignores(name));
-			if (others.length) pass(place, others, what);
-		}
+		pass(place, joined, "joined");
+		pass(place, left, "left");
 	},
-	msg: (frame, place, item) => said(place, frame, item),
-	ack({ at, id }, _place, { frame }) {
-		const place = postedTo(frame);
-		if (place) said(place, { ...frame, name: kept.name, id, at }, true);
-	},
+	msg: (frame, place) => said(place, frame),
+	ack: ({ at, id }, _place, { frame }) => posted(frame, { at, id }),
+	_failed: ({ text }, _place, { frame }) => posted(frame, { at: Date.now(), state: "failed", reason: text }),
 	told(frame) {
 		if (ignores(frame.name)) return;
 		if (!frame.to) teller = frame.name;
-		said(placeOf("name", frame.to ?? frame.name), frame);
+		said(placeOf({ name: frame.to ?? frame.name }), frame);
 	},
-	_failed({ text }, _place, { frame }) {
-		const failed = postedTo(frame)?.pending.find(({ nonce }) => nonce === frame.nonce);
-		if (failed) Object.assign(failed, { reason: text, state: "failed" });
-		page.grown(focus);
-	},
-	error: ({ text }) => alarm(text),
+	error: alarm,
 	notice: ({ text }) => tell([visible(text)]),
 	topic({ text }, place) {
 		place.topic = text;
 	},
 	renamed(frame) {
 		const { name, to } = frame;
-		for (const place of rooms())
+		for (const place of all())
 			if (place.members.delete(fold(name))) {
 				place.members.set(fold(to), to);
 				tell(worded("renamed", frame), place);
 			}
-		const talk = places.get(`@${fold(name)}`);
-		if (talk && places.delete(talk.key)) places.set((talk.key = `@${fold(to)}`), Object.assign(talk, { name: to }));
+		const talk = places.get(keyOf({ name }));
+		if (talk && places.delete(talk.key)) places.set((talk.key = keyOf({ name: to })), Object.assign(talk, { name: to }));
 		if (teller === name) teller = to;
-		chosen.name = kept.name;
-		log.redrawAll();
 		return false;
 	},
 	away(frame) {
@@ -162,19 +148,20 @@ const on = {
 		listed = rooms.map(({ room }) => room);
 		const row = ({ room, count, topic }) =>
 			el("li", el("button", { onclick: () => enter(room) }, labelOf({ room })), ` ${count}  ${oneLine(topic)}`);
-		tell([el("ul", rooms.slice(0, 200).map(row)), rooms.length > 200 && `and ${rooms.length - 200} more`]);
+		tell([el("ul", rooms.map(row))]);
 	},
 	account(frame, _place, item) {
-		kept.name = chosen.name = frame.name;
+		kept.name = frame.name;
 		role = frame.role;
 		if (item) link.own.password = item.frame.password;
 	},
 	bans({ bans }) {
-		for (const ban of bans.slice(0, 200)) tell(worded(`bans ${ban.what}`, ban));
-		if (!bans.length) tell(["Nobody is banned or muted."]);
+		for (const ban of bans) tell(worded(`bans ${ban.what}`, ban));
+		return !bans.length;
 	},
 	mode(frame, place, item) {
-		place.mode = frame.mode = ["invite_only", "hidden", "read_only", "topic_locked"].filter((one) => frame[one]).join(", ").replaceAll("_", "-");
+		const modes = Object.keys(frame).filter((key) => frame[key] === true);
+		place.mode = frame.mode = oneLine(modes.join(", ").replaceAll("_", "-"));
 		return Boolean(frame.name || item);
 	},
 	redacted({ id }, place) {
@@ -185,17 +172,15 @@ const on = {
 	},
 	invited(frame) {
 		const { origin, hostname, protocol, port } = location;
-		const [room, key] = [frame.room, frame.key].map(encodeURIComponent);
-		const pin = frame.pin ? `?pin=${frame.pin}` : "";
-		frame.link = `chat://${hostname}:${port || (protocol === "https:" ? 443 : 80)}/${room}${pin}#${key}`;
-		frame.page = `${origin}/?room=${room}#${key}`;
+		const [path, key] = [frame.room, frame.key].map(encodeURIComponent);
+		Object.assign(frame, { origin, path, key, host: `${hostname}:${port || { "http:": 80, "https:": 443 }[protocol]}` });
 	},
 };
 
 function worded(key, frame) {
-	const lacks = (words) => [...words.matchAll(/{(\w+)}/g)].some(([, key]) => !String(frame[key] ?? ""));
-	const chosen = words[key].replace(/\[(.*?)(?:\|(.*?))?\]/g, (_, words, other = "") => (lacks(words) ? other : words));
-	return chosen.split(/{(\w+)}/).map((part, at) => (at % 2 ? shown(part, frame[part]) : part));
+	const filled = words[key].replace(/\[([^\]]*?{(\w+)}.*?)(?:\|(.*?))?\]/g, (_, words, key, other = "") =>
+		String(frame[key] ?? "") ? words : other);
+	return filled.split(/{(\w+)}/).map((part, at) => (at % 2 ? shown(part, frame[part]) : part));
 }
 
 function shown(key, value) {
@@ -204,11 +189,12 @@ function shown(key, value) {
 	return oneLine(key === "rooms" ? value.map((room) => `#${room}`).join(", ") : String(value));
 }
 
-function pass(place, who, what) {
+function pass(place, names, what) {
+	const who = names.filter((name) => !isMe(name) && !ignores(name));
 	const last = place.items.at(-1);
-	if (last?.what !== what) return Object.assign(tell([...names(who), what], place), { what, who });
+	if (!who.length) return;
+	if (last?.what !== what) return place.append({ at: Date.now(), who, what });
 	last.who.push(...who);
-	last.parts = [...names(last.who), what];
 	log.redraw(last);
 }
 
@@ -216,68 +202,69 @@ function know(place, names) {
 	place.members = new Map(names.map((name) => [fold(name), name]));
 }
 
-function said(place, { ...item }, post) {
-	if (post) place.pending = place.pending.filter(({ nonce }) => nonce !== item.nonce);
+function said(place, item) {
 	item.gone = ignores(item.name);
 	const isNew = !isMe(item.name) && !item.gone && !(item.id <= place.readId);
 	const looking = place === focus && !document.hidden;
-	if (isNew && (returning || !looking)) divide(place);
+	if (isNew && (returning || !looking)) place.firstNew ??= item;
 	place.append(item);
-	if (isNew && !looking) {
-		place.unread++;
-		const called = place.name || mentions(visible(item.text), kept.name);
-		place.called ||= called;
-		if (called && !returning) page.notify(place, item);
-	} else if (!returning) place.readId = place.last;
-	page.grown(place);
+	if (!isNew || looking) return;
+	place.unread++;
+	const called = place.name || mentions(visible(item.text), kept.name);
+	place.called ||= called;
+	if (called && !returning) page.notify(place, item);
 }
 
-function divide(place) {
-	const mark = (place.new ??= place.append({ count: 0, left: returning }));
-	mark.count++;
-	mark.divider = mark.left ? `${plural(mark.count, "message")} since you left` : "New";
-	log.redraw(mark);
+/** What one posted is there, or has failed. */
+function posted(frame, more) {
+	const place = frame.to ? placeOf({ name: frame.to }) : inRoom(frame.room);
+	if (place) said(place, { ...frame, name: kept.name, ...more });
+	else if (more.reason) tell([oneLine(more.reason)]);
 }
 
-function undivide() {
-	if (!focus?.new) return;
-	focus.new.gone = true;
-	log.redraw(focus.new);
-	focus.new = null;
+/** Returns what one posted where one is, and is not there yet. */
+export function pending() {
+	const here = link.unacked().filter(({ room, to }) => keyOf({ room, name: to }) === focus?.key);
+	return here.map((frame) => ({ ...frame, name: kept.name, at: Date.now(), state: "pending" }));
 }
 
 export function tell(parts, place = focus, kind = "") {
-	page.grown(place);
-	return place?.append({ at: Date.now(), parts, kind });
-}
-
-const alarm = (text) => (focus ? tell([oneLine(text)], focus, "alarm") : page.line(oneLine(text)));
-
-export function go(place) {
-	if (!place) return;
-	if (focus !== place) undivide();
-	wanted = "";
-	focus = place;
-	kept.focus = place.key;
-	looked();
-	page.went(place);
-}
-
-export function looked() {
-	if (!focus) return;
-	if (document.hidden) return undivide();
-	focus.unread = 0;
-	focus.called = false;
-	if (!returning) focus.readId = focus.last;
+	if (!place) return page.line(el("p", parts).textContent);
+	place.append({ at: Date.now(), parts, kind });
 	page.changed();
 }
 
+/** Args: what: an error, or a frame that tells of one. */
+function alarm({ text, message = text }) {
+	tell([oneLine(message)], focus, "alarm");
+}
+
+/** Goes to a place, or nowhere if there is none. */
+export function go(place = null) {
+	if (focus !== place) undivide();
+	if (place) wanted = "";
+	focus = place;
+	kept.focus = place?.key;
+	looked();
+	page.went();
+}
+
+export function looked() {
+	if (focus && !document.hidden) Object.assign(focus, { unread: 0, called: false });
+	page.changed();
+}
+
+/** Takes away the line above what was new where one is. */
+export function undivide() {
+	const item = focus?.firstNew;
+	if (!item) return;
+	focus.firstNew = null;
+	log.redraw(item);
+}
+
 function leave(place) {
-	places.delete(place?.key);
-	if (focus !== place) return;
-	focus = null;
-	page.went(null);
-	go(all()[0]);
+	places.delete(place.key);
+	if (focus === place) go(all()[0]);
 }
 
 export function enter(typed) {
@@ -287,7 +274,7 @@ export function enter(typed) {
 	link.change({ t: "join", room });
 }
 
-export const converse = (name) => isMe(name) || go(placeOf("name", name));
+export const converse = (name) => isMe(name) || go(placeOf({ name }));
 
 export function close(place) {
 	if (place.room) return link.change({ t: "part", room: place.room });
@@ -295,27 +282,32 @@ export function close(place) {
 	page.changed();
 }
 
-export async function older(place, limit = 100) {
-	if (place.loading || returning) return;
-	place.loading = true;
+/** Has earlier messages come, and returns what waits for them. */
+export function older(place, limit = 100) {
+	if (!returning) place.loading ??= load(place, limit);
+	return place.loading;
+}
+
+async function load(place, limit) {
 	try {
 		const before = place.items.find(({ id }) => id)?.id ?? place.last + 1;
 		const { messages, more } = await link.ask({ t: "history", room: place.room, before, limit });
 		place.prepend(messages.map((message) => ({ ...message, gone: ignores(message.name) })), more);
 	} catch (error) {
 		place.more = !link.ready;
-		if (link.ready) complain(error);
+		if (link.ready) alarm(error);
 	}
-	place.loading = false;
-	log.changed(place);
+	place.loading = null;
+	if (place === focus) log.changed();
 }
 
 export async function find({ room, id }) {
 	const place = inRoom(room);
+	if (!place) return enter(room);
 	go(place);
-	const wanted = () => place.items.find((item) => item.id === id);
-	while (!wanted() && place.more && link.ready) await older(place, 500);
-	if (wanted()) log.reveal(wanted());
+	const found = () => place.items.find((item) => item.id === id);
+	while (!found() && place.more && link.ready) await older(place, 500);
+	if (found() && place === focus) log.reveal(found());
 }
 
 export function perform(text) {
@@ -325,18 +317,17 @@ export function perform(text) {
 		else send(frame);
 		return true;
 	} catch (error) {
-		complain(error);
+		alarm(error);
 	}
 }
 
-const complain = ({ message }) => alarm(message);
-export const request = (frame) => link.ask(frame).catch(complain);
+export const request = (frame) => link.ask(frame).catch(alarm);
 
 /** Sends what a command makes, with what only the page knows: what is null there. */
 function send(frame) {
 	if (frame.room === null) frame.room = here();
 	if (frame.t === "redact") frame.id = meant(frame.id);
-	if (frame.password === null) page.ask(frame, request);
+	if (frame.password === null) page.door("password", frame);
 	else request(frame);
 }
 
@@ -349,18 +340,13 @@ function meant(what) {
 function post(frame) {
 	const size = bytes(frame.text).length;
 	if (size > link.limits?.text) fail(`that has ${size} bytes, of at most ${link.limits.text}`);
-	page.grown(expect(link.post(frame)), true);
-}
-
-function expect(frame) {
-	const place = frame.to ? placeOf("name", frame.to) : placeOf("room", frame.room);
-	place.pending.push({ ...frame, name: kept.name, at: Date.now(), state: "pending" });
-	return place;
+	link.post(frame);
+	log.toEnd();
 }
 
 function say(text, kind) {
-	if (!focus) fail("you are in no room; /join ROOM enters one");
-	post(focus.room ? { t: "say", room: focus.room, text, kind } : { t: "tell", to: focus.name, text, kind });
+	const { room, name } = focus ?? fail("you are in no room; /join ROOM enters one");
+	post(room ? { t: "say", room, text, kind } : { t: "tell", to: name, text, kind });
 }
 
 function fail(text) {
@@ -368,6 +354,7 @@ function fail(text) {
 }
 
 const here = () => focus?.room ?? fail("this is no room");
+const known = (room) => (room ? inRoom(plain(room)) : focus) ?? fail("you are not in there");
 
 function msg(name, text) {
 	post({ t: "tell", to: name, text });
@@ -376,14 +363,13 @@ function msg(name, text) {
 
 export const commands = {
 	say,
-	help: () => tell([help(role).map(({ usage, help }) => `${usage.padEnd(27)}  ${help}`).join("\n")], focus, "table"),
-	nick: (name) => link.change({ t: "rename", name }),
+	help: () => tell([offered(role).map(({ usage, help }) => `${usage.padEnd(27)}  ${help}`).join("\n")], focus, "table"),
 	me: (text) => say(text, "action"),
 	msg,
 	reply: (text) => msg(teller || fail("nobody has written to you yet"), text),
 	ignore(name) {
 		kept.ignored ??= [];
-		if (isMe(name)) fail("you cannot ignore yourself");
+		if (name && isMe(name)) fail("you cannot ignore yourself");
 		if (name) kept.ignored.push(fold(name));
 		tell([`You ignore ${kept.ignored.map(oneLine).join(", ") || "nobody"}.`]);
 	},
@@ -392,12 +378,16 @@ export const commands = {
 		tell([`You see again what ${oneLine(name)} says.`]);
 	},
 	join: enter,
-	part: (room) => close(room ? (inRoom(plain(room)) ?? fail("you are not in there")) : (focus ?? fail("you are in no room"))),
-	topic: (text) => (text ? request({ t: "topic", room: here(), text }) : tell([`Topic: ${oneLine(focus.topic) || "none"}`])),
+	part: (room) => close(known(room)),
+	topic(text) {
+		const room = here();
+		if (text) request({ t: "topic", room, text });
+		else tell([`Topic: ${oneLine(focus.topic) || "none"}`]);
+	},
 	search: page.search,
 	who(room) {
-		go(room ? (inRoom(plain(room)) ?? fail("you are not in there")) : focus);
-		page.panel("people");
+		go(known(room));
+		page.search("");
 	},
 	quit: () => link.leave(),
 };

@@ -1,14 +1,11 @@
 // Slash commands, by the table and the rules of chatctl/commands.py.
 
-import { table } from "./tables.js";
+import { longest, table, units } from "./tables.js";
 import { oneLine } from "./text.js";
 
-const UNITS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
-const LONGEST = 3660 * UNITS.d;
-const offered = (role) => table.filter(({ roles }) => roles.includes(role));
 const named = (word) => table.find(({ name }) => name === word.toLowerCase());
 
-export const help = (role) => [...offered(role), { usage: "//TEXT", help: "say TEXT with one slash in front" }];
+export const offered = (role) => table.filter(({ roles }) => roles.includes(role));
 
 export function parse(text) {
 	if (text.trim() === "exit") return { name: "quit", values: [] };
@@ -16,18 +13,17 @@ export function parse(text) {
 	const [, word, rest] = /^.(\S*)\s*([^]*)$/.exec(text.trimEnd());
 	const command = named(word);
 	if (!command) throw new Error(`there is no /${oneLine(word.slice(0, 32))}; /help lists the commands`);
-	const { name, usage, pattern, choices } = command;
-	const { groups = {} } = new RegExp(pattern).exec(rest) ?? wrong(usage);
+	const { name, pattern, choices } = command;
+	const { groups = {} } = new RegExp(pattern).exec(rest) ?? wrong(command);
 	const frame = { ...command.frame, ...choices?.[groups.choice] };
 	for (const key in groups) if (groups[key] && key !== "choice") frame[key] = groups[key];
-	if (frame.seconds) frame.seconds = parseInt(frame.seconds) * UNITS[frame.seconds.at(-1)];
-	if (frame.seconds === 0 || frame.seconds > LONGEST) wrong(usage);
+	if (frame.seconds) frame.seconds = parseInt(frame.seconds) * units[frame.seconds.at(-1)];
+	if (frame.seconds > longest) wrong(command);
 	return { name, values: Object.values(groups), frame };
 }
 
-function wrong(usage) {
-	const times = usage.includes("TIME") ? ", TIME like 30m, 12h or 90d" : "";
-	throw new Error(`that is typed as ${usage}${times}`);
+function wrong({ usage, help }) {
+	throw new Error(`that is typed as ${usage}: ${help}`);
 }
 
 export function complete(text, names, rooms, role) {
@@ -35,7 +31,7 @@ export function complete(text, names, rooms, role) {
 	const word = text.slice(start);
 	const before = text.slice(0, start).match(/\S+/g) ?? [];
 	if (/^\/(?!\/)/.test(text)) return [start, ofCommand(word, before, names, rooms, role)];
-	if (word.startsWith("@")) names = names.map((name) => `@${name}`);
+	if (word[0] === "@") names = names.map((name) => `@${name}`);
 	return [start, word ? matching(word, names, before.length || word[0] === "@" ? " " : ": ") : []];
 }
 
@@ -50,4 +46,4 @@ function ofCommand(word, before, names, rooms, role) {
 }
 
 const matching = (word, all, end) =>
-	all.filter((one) => one.toLowerCase().startsWith(word.toLowerCase())).sort().map((one) => [one + end]);
+	[...new Set(all)].filter((one) => one.toLowerCase().startsWith(word.toLowerCase())).sort().map((one) => [one + end]);

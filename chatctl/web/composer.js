@@ -1,5 +1,6 @@
-// The box one types in: it grows, completes, and keeps a draft for each place.
+// The box one types in: it completes, and keeps a draft for each place.
 
+import { completions, focus, perform } from "./chat.js";
 import { complete } from "./commands.js";
 import { $, el, keep, kept } from "./dom.js";
 
@@ -7,19 +8,11 @@ const CHOICES_SHOWN = 40;
 const SECRET = /^\s*\/(register|login)/i; // behind which a password may be typed by mistake
 const { say: box, choices: list } = $;
 const before = () => box.value.slice(0, box.selectionStart);
-let [place, choices, start, chosen, sources, send] = [null, []];
+let [choices, start, chosen] = [[]];
 
-export function compose(...given) {
-	[sources, send] = given;
-	box.oninput = typed;
-	box.onkeydown = key;
-	box.onblur = close;
-}
-
-export function show(next, label) {
-	place = next;
+export function show(label) {
 	box.placeholder = box.ariaLabel = label;
-	write(kept.drafts?.[place?.key] ?? "");
+	write(kept.drafts?.[focus?.key] ?? "");
 }
 
 function write(text) {
@@ -29,18 +22,15 @@ function write(text) {
 }
 
 function changed() {
-	box.style.height = "auto";
-	box.style.height = `${Math.min(box.scrollHeight, innerHeight * 0.4)}px`;
-	$.send.disabled = !box.value.trim();
 	kept.drafts ??= {};
-	if (place) kept.drafts[place.key] = (!SECRET.test(box.value) && box.value) || undefined;
+	if (focus) kept.drafts[focus.key] = SECRET.test(box.value) ? "" : box.value;
 	keep();
 }
 
 export function close() {
 	const open = choices.length > 0;
 	choices = [];
-	list.hidden = true;
+	list.replaceChildren();
 	box.removeAttribute("aria-activedescendant");
 	return open;
 }
@@ -55,7 +45,7 @@ export function submit() {
 	const text = box.value;
 	if (!text.trim()) return;
 	write("");
-	if (!send(text)) write(text);
+	if (!perform(text)) write(text);
 	box.focus();
 }
 
@@ -74,22 +64,17 @@ const isUnfinished = () => choices.every(([what]) => what.trim() !== before().sl
 
 function offer(takesOne) {
 	close();
-	[start, choices] = complete(before(), ...sources());
+	[start, choices] = complete(before(), ...completions());
 	const found = choices.length;
-	choices = choices.slice(0, CHOICES_SHOWN);
+	choices.splice(CHOICES_SHOWN);
 	if (takesOne && found === 1) take(choices[0]);
 	else if (found) draw();
 	return found;
 }
 
 function draw() {
-	const onmousedown = (at) => (event) => {
-		event.preventDefault();
-		take(choices[at]);
-	};
 	list.replaceChildren(...choices.map(([what, usage = what, help], at) =>
-		el("li", { role: "option", id: `choice-${at}`, onmousedown: onmousedown(at) }, el("bdi", usage), help && el("span", help))));
-	list.hidden = false;
+		el("li", { role: "option", id: `choice-${at}`, onclick: () => take([what]) }, el("bdi", usage), help && el("span", help))));
 	mark(0);
 }
 
@@ -105,3 +90,8 @@ function take([what]) {
 	close();
 	typed();
 }
+
+box.oninput = typed;
+box.onkeydown = key;
+box.onblur = close;
+list.onmousedown = (event) => event.preventDefault(); // the box stays where the keys go

@@ -7,7 +7,7 @@ export function el(what, ...parts) {
 	const [tag, ...kinds] = what.split(".");
 	const made = document.createElement(tag);
 	made.className = kinds.join(" ");
-	for (const part of parts.flat())
+	for (const part of parts.flat(Infinity))
 		if (part?.constructor === Object) Object.entries(part).forEach((one) => attribute(made, ...one));
 		else if (part) made.append(part);
 	return made;
@@ -36,11 +36,8 @@ export function put(texts) {
 	}
 }
 
-const read = (storage) => JSON.parse(storage.chatctl ?? "{}");
-/** Of this tab: name, key, session, rooms, unacked, drafts, unread, talks, focus, ignored, away. */
-export const kept = read(sessionStorage);
-/** Of this browser: name, keys, notify. */
-export const chosen = read(localStorage);
+/** Of this tab: name, key, session, rooms, unacked, places, drafts, focus, ignored, away, motd. */
+export const kept = JSON.parse(sessionStorage.chatctl ?? "{}");
 let timer;
 
 export function keep(now) {
@@ -48,7 +45,7 @@ export function keep(now) {
 	if (!now) return (timer = setTimeout(keep, 300, true));
 	try {
 		sessionStorage.chatctl = JSON.stringify(kept);
-		localStorage.chatctl = JSON.stringify(chosen);
+		if (kept.name) localStorage.name = kept.name;
 	} catch {
 		// They are full: that costs coming back, and nothing else.
 	}

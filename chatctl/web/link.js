@@ -1,6 +1,7 @@
 // The connection: coming in, and back without loss or doubles (PROTOCOL.md, "Coming back"), what waits for an
 // answer. Frames are handed on as they come; its own are those whose type begins with "_".
 
+import { take } from "./chat.js";
 import { keep, kept } from "./dom.js";
 import { final } from "./tables.js";
 
@@ -13,30 +14,24 @@ const LOST = { code: "lost", text: "the connection was lost" };
 
 /** What lets one in, and is kept nowhere. */
 export const own = {};
-export const rooms = new Map(); // room: {newest, entered, confirmed}
+/** The last id seen of each room that one is in, or null. */
+export const rooms = new Map();
 export let socket, timer, limits, ready;
-let items = []; // not answered: {key, frame, isPost, sent, answer, fail}
-let take, barrier, deadline, heardAt, connectedAt, takenAt, ending, welcomed, everIn, leaving;
+let items = []; // not answered: {frame, sent, answer, fail}; of a post, the frame has a nonce, else an n
+let barrier, deadline, heardAt, connectedAt, takenAt, ending, unconfirmed, everIn, leaving;
 let [number, pause] = [0, 2 * SHORTEST];
 const nonces = crypto.getRandomValues(new Uint32Array(3)).join("-");
 
-/** Args: taker gets each frame, and the item that it answers. */
-export function onFrame(taker) {
-	take = taker;
-	setInterval(listen, 5000);
-}
-
-/** Comes in, or back, to these rooms: the last id seen there, or null. */
+/** Args: seen: the rooms to come in, or back, to: the last id seen there, or null. */
 export function start(seen) {
-	for (const room in seen) rooms.set(room, { newest: seen[room], entered: true });
-	for (const frame of kept.unacked ?? []) add({ frame, key: frame.nonce, isPost: true });
-	open();
+	for (const room in seen) rooms.set(room, seen[room]);
+	for (const frame of kept.unacked ?? []) add({ frame });
 }
 
 export function open() {
 	clearTimeout(timer);
 	drop();
-	ending = timer = welcomed = null;
+	ending = timer = null;
 	socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`);
 	socket.onopen = hello;
 	socket.onmessage = ({ data }) => receive(JSON.parse(data));
@@ -45,16 +40,11 @@ export function open() {
 }
 
 function hello() {
-	for (const room of rooms.values()) room.confirmed = false;
+	unconfirmed = new Set(rooms.keys());
 	const { name, key, session: resume } = kept;
-	write({ t: "hello", v: 1, name, key, password: own.password, resume, rooms: seen(), agent: "browser" });
+	write({ t: "hello", v: 1, name, key, password: own.password, resume, rooms: Object.fromEntries(rooms), agent: "browser" });
 	barrier = --number; // its answer comes behind all that is replayed
 	write({ t: "ping", n: barrier });
-}
-
-/** The last id seen of each room. */
-export function seen() {
-	return Object.fromEntries([...rooms].filter(([, { entered }]) => entered).map(([room, { newest }]) => [room, newest]));
 }
 
 function write(frame) {
@@ -105,13 +95,10 @@ function listen() {
 	}
 }
 
-/** Posts a say or tell once, whatever happens to the line; returns it with its nonce. */
+/** Posts a say or tell once, whatever happens to the line. */
 export function post(frame) {
-	const nonce = `${nonces}-${--number}`;
-	frame = { ...frame, nonce };
-	add({ frame, key: nonce, isPost: true });
+	add({ frame: { ...frame, nonce: `${nonces}-${--number}` } });
 	keep(true);
-	return frame;
 }
 
 export function ask(frame) {
@@ -119,9 +106,7 @@ export function ask(frame) {
 }
 
 export function change(frame) {
-	const { t, room } = frame;
-	if (t === "join" && !rooms.has(room)) rooms.set(room, { newest: null });
-	if (t === "part") rooms.delete(room);
+	if (frame.t === "part") rooms.delete(frame.room);
 	numbered(frame);
 }
 
@@ -133,8 +118,7 @@ export function leave() {
 }
 
 function numbered(frame, item) {
-	const n = --number;
-	add({ ...item, frame: { ...frame, n }, key: n });
+	add({ ...item, frame: { ...frame, n: --number } });
 }
 
 function add(item) {
@@ -145,32 +129,32 @@ function add(item) {
 function flush() {
 	for (const item of items)
 		if (!item.sent) {
-			if (!ready || !mayGo(item)) return;
+			if (!ready || !mayGo(item.frame)) return;
 			item.sent = true;
 			write(item.frame);
 		}
 }
 
 // A nonce is remembered with the name and room of the one who posts: they must not change meanwhile.
-function mayGo({ isPost, frame }) {
-	const flying = items.filter(({ sent }) => sent);
-	if (isPost) return !flying.some((other) => ["rename", "login"].includes(other.frame.t));
-	return !["rename", "login", "part"].includes(frame.t) || !flying.some((other) => other.isPost);
+function mayGo({ t, nonce }) {
+	const flying = items.filter(({ sent }) => sent).map(({ frame }) => frame);
+	if (nonce) return !flying.some((other) => ["rename", "login"].includes(other.t));
+	return !["rename", "login", "part"].includes(t) || !flying.some((other) => other.nonce);
 }
 
 export function unacked() {
-	return items.filter(({ isPost }) => isPost).map(({ frame }) => frame);
+	return items.map(({ frame }) => frame).filter(({ nonce }) => nonce);
 }
 
 function settle(key) {
-	const item = items.find((one) => one.key === key);
+	const item = items.find(({ frame }) => (frame.nonce ?? frame.n) === key);
 	if (item) items.splice(items.indexOf(item), 1);
 	return item;
 }
 
 function receive(frame) {
 	heardAt = Date.now();
-	if (welcomed) deadline = 0;
+	deadline = 0;
 	if (frame.t === "ping") return write({ t: "pong", re: frame.n });
 	if (frame.t === "bye" || frame.fatal) return (ending = frame);
 	const isNew = note(frame);
@@ -189,14 +173,13 @@ function note(frame) {
 	if (t === "pong") return frame.re === barrier && caughtUp();
 	if (t === "renamed" && frame.name === kept.name) kept.name = frame.to;
 	if (t === "welcome") welcome(frame);
-	// Not where it is entered again, as long as that is not answered.
-	if (t === "presence" && frame.left.includes(kept.name) && rooms.get(room)?.entered) rooms.delete(room);
+	if (t === "presence" && frame.left.includes(kept.name)) rooms.delete(room);
 	return true;
 }
 
 function welcome({ name, session, key = kept.key, ...frame }) {
-	welcomed = everIn = true;
-	deadline = takenAt = undefined;
+	everIn = true;
+	takenAt = undefined;
 	connectedAt = Date.now();
 	limits = frame.limits;
 	Object.assign(kept, { name, session, key });
@@ -204,39 +187,33 @@ function welcome({ name, session, key = kept.key, ...frame }) {
 }
 
 function caughtUp() {
-	for (const [room, { entered, confirmed }] of rooms)
-		if (entered && !confirmed) {
-			rooms.delete(room);
-			take({ t: "_gone", room });
-		}
+	for (const room of unconfirmed) rooms.delete(room);
 	ready = true;
 	take({ t: "_caughtup" });
 }
 
 function refuse(error, item) {
-	const { t, room } = item?.frame ?? {};
-	if (t === "join" && !rooms.get(room)?.entered) rooms.delete(room);
 	if (item?.fail) item.fail(new Error(error.text));
-	else take(item?.isPost ? { ...error, t: "_failed" } : error, item);
+	else take(item?.frame.nonce ? { ...error, t: "_failed" } : error, item);
 }
 
 function enter(state) {
-	const place = rooms.get(state.room);
-	if (!place) return false;
+	const { room, last, re } = state;
+	if (!rooms.has(room) && re === undefined) return false; // it was left meanwhile
+	const newest = rooms.get(room) ?? null;
 	// A server that kept nothing numbers anew after a restart, and replays as to a new client.
-	state.anew = place.newest !== null && state.last < place.newest;
-	if (state.anew) place.newest = null;
-	state.seen = place.newest;
-	place.newest ??= state.last ? null : 0;
-	place.entered = place.confirmed = true;
+	state.seen = newest > last ? null : newest;
+	rooms.set(room, state.seen ?? (last ? null : 0));
+	unconfirmed.delete(room);
 	return true;
 }
 
 /** Returns whether an id was not seen yet, and notes that it is now. */
 function reach(room, id) {
-	const place = rooms.get(room);
-	if (!place || id === undefined) return true;
-	if (id <= (place.newest ?? -1)) return false;
-	place.newest = id;
+	if (!rooms.has(room) || id === undefined) return true;
+	if (id <= (rooms.get(room) ?? -1)) return false;
+	rooms.set(room, id);
 	return true;
 }
+
+setInterval(listen, 5000);

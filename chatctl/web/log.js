@@ -1,7 +1,7 @@
 // What was said in a place, as far as this page has it, and the window of it that is on the screen: so it stays
 // quick however much there is.
 
-import { older } from "./chat.js";
+import { focus as place, older, pending } from "./chat.js";
 import { $, put } from "./dom.js";
 import { draw } from "./rows.js";
 import { plural } from "./text.js";
@@ -14,11 +14,8 @@ const NEAR = 600; // pixels from its edge at which it moves on
 export class Place {
 	items = []; // without holes
 	base = 0; // number of the first one
-	pending = []; // said, and not acked
-	members = new Map(); // folded name: name
-	topic = "";
 	last = 0; // newest id there is
-	readId = 0;
+	unread = 0;
 
 	constructor(fields) {
 		Object.assign(this, { more: Boolean(fields.room) }, fields);
@@ -43,14 +40,13 @@ export class Place {
 
 const { log: box, messages: list } = $;
 const rect = (node) => node.getBoundingClientRect();
-export let place;
 let [rows, stuck, whole] = [new Map(), true]; // item: {row, previous}; whether it stays at the end, and is there
 let [from, to, seen] = [0, 0, 0]; // numbers of items
 let lastTop = 0;
 
-export function show(next) {
-	place = next;
+export function show() {
 	rows.clear();
+	list.replaceChildren();
 	toEnd();
 	changed();
 }
@@ -62,18 +58,19 @@ export function toEnd() {
 
 /** Items were added at the end, or to those that are pending. */
 export function grown() {
+	const waiting = pending();
+	$.waiting.replaceChildren(...waiting.map((item, at) => draw(item, waiting[at - 1] ?? place.items.at(-1))));
 	if (!place) return;
 	if (stuck) seen = place.end;
 	const start = stuck ? place.end - MOST : from;
 	fit(start, start + MOST);
-	$.waiting.replaceChildren(...place.pending.map((item) => draw(item, item)));
 	toBottom();
 	moved();
 }
 
 /** The history brought earlier items, or some look otherwise now. */
-export function changed(which = place) {
-	if (which !== place) return;
+export function changed() {
+	if (!place) return;
 	move(from, to);
 	if (list.offsetHeight < box.clientHeight && place.more) older(place);
 	else scrolled();
@@ -83,18 +80,13 @@ export function redraw(item) {
 	if (rows.delete(item)) move(from, to);
 }
 
-export function redrawAll() {
-	rows.clear();
-	grown();
-}
-
 export function reveal(item) {
 	const at = place.base + place.items.indexOf(item);
 	stuck = false;
 	move(at - MOST / 2, at + MOST / 2);
 	const { row } = rows.get(item);
 	row.scrollIntoView({ block: "center" });
-	(row.querySelector(".msg") ?? row).classList.add("shown");
+	row.querySelector(".msg")?.classList.add("shown");
 }
 
 /** Has exactly the items of these numbers on the screen, as far as there are any. */
@@ -108,7 +100,7 @@ function fit(start, end) {
 	for (const item of place.items.slice(from - place.base, to - place.base)) {
 		const known = old.get(item);
 		const isSame = known && known.previous === previous;
-		rows.set(item, isSame ? known : { row: draw(item, previous), previous });
+		rows.set(item, isSame ? known : { row: draw(item, previous, item === place.firstNew), previous });
 		if (!item.gone) previous = item;
 	}
 	const wanted = new Set([...rows.values()].map(({ row }) => row));

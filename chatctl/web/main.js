@@ -2,122 +2,81 @@
 
 import * as chat from "./chat.js";
 import * as composer from "./composer.js";
-import { $, chosen, el, fill, keep, kept, put } from "./dom.js";
+import { $, el, fill, kept, put } from "./dom.js";
+import * as link from "./link.js";
 import * as log from "./log.js";
 import { badge, labelOf, nameOf } from "./rows.js";
 import { clock, day, oneLine, plural, visible } from "./text.js";
 
 const PEOPLE_SHOWN = 300;
 const tight = matchMedia("(max-width: 1060px)");
-let asked; // a command that lacks a password, and what becomes of it then
+const over = () => document.querySelector("[popover=auto]:popover-open");
+let asked; // the frame of a command that lacks a password
+let due;
 
-/** Returns what does something before the next picture, once, however often it is called. */
-function soon(act) {
-	let due;
-	const run = () => act((due = null));
-	return () => (due ??= document.hidden ? setTimeout(run, 200) : requestAnimationFrame(run));
+/** Has all drawn anew soon, once, however often it is called. */
+export function changed() {
+	due ??= setTimeout(drawAll, 10);
 }
 
-export function entered({ server }) {
-	door(false);
-	put({ server: oneLine(server) });
+/** Asks for what is wanted, "name", "key" or "password": to come in, or to send a frame. */
+export function door(wants, frame) {
+	inside(false);
+	asked = frame;
+	$.back.hidden = !frame;
+	for (const id of ["key", "password"]) $[id].parentNode.hidden = id !== wants;
+	$.password.autocomplete = frame?.t === "register" ? "new-password" : "current-password";
+	$.password.value = "";
+	$.name.readOnly = frame;
+	$.name.value = frame?.name ?? kept.name ?? localStorage.name ?? "";
+	$[wants].focus();
+}
+
+export function inside(isInside) {
+	$.door.hidden = isInside;
+	$.app.hidden = !isInside;
+	asked = null;
+	line("");
+}
+
+/** Says how it stands with the connection. */
+export function line(text, button) {
+	$.line.hidden = !text;
+	put({ complaint: text, "line-text": text, "line-do": button });
 }
 
 export function online() {
-	if (log.place) {
-		line("");
-		log.changed();
-	}
-	$.say.focus();
+	log.changed();
+	if (!$.app.contains(document.activeElement)) $.say.focus();
 }
 
-export function offline({ text }) {
-	if ($.app.hidden) complain("The chat cannot be reached, and is tried again.");
-	line(`${oneLine(text)}; what you say is sent when it is back`, "Try now");
-}
-
-export function ended({ code, text }) {
-	line({ bye: "You left the chat", replaced: "The chat goes on in another window" }[code] ?? oneLine(text), "Come in again");
-}
-
-export function line(text, button) {
-	$.line.hidden = !text;
-	put({ "line-text": text, "line-do": button });
-}
-
-export function refused({ text, wants = "name" }) {
-	asked = null;
-	door(true);
-	$[wants].parentNode.hidden = false;
-	complain(text);
-	$[wants].select();
-}
-
-export function ask(frame, send) {
-	asked = { frame, send };
-	door(true);
-	$.password.autocomplete = frame.t === "register" ? "new-password" : "current-password";
-	$.password.focus();
-}
-
-/** Goes back to the chat, which needs no password any more. */
-function stop() {
-	door(false);
-	$.say.focus();
-}
-
-function door(open) {
-	if (!open) asked = null;
-	$.door.hidden = !open;
-	$.app.hidden = open;
-	$.back.hidden = !asked;
-	$.name.readOnly = asked;
-	$.name.value = asked?.frame.name ?? kept.name ?? chosen.name ?? "";
-	$.password.value = "";
-	$.password.parentNode.hidden = !asked;
-	put({ welcome: asked ? "Password" : "Come in", come: asked ? "Go on" : "Come in" });
-	complain("");
-}
-
-function complain(text) {
-	put({ complaint: oneLine(text) });
-	$.come.disabled = false;
-}
-
-export function went(place) {
-	if (place) log.show(place);
-	composer.show(place, place ? `Message ${labelOf(place)}` : "Enter a room");
-	$.side.hidePopover();
-	if (tight.matches) panel("");
-	changed();
-}
-
-export const changed = soon(drawAll);
-const grow = soon(log.grown);
-
-export function grown(place, mine) {
-	if (place !== log.place) return;
-	if (mine) log.toEnd();
-	else grow();
+export function went() {
+	const place = chat.focus;
+	log.show();
+	composer.show(place ? `Message ${labelOf(place)}` : "Enter a room");
+	over()?.hidePopover();
+	if (place && link.ready) line("");
 }
 
 export function notify(place, { name, text }) {
-	if (!chosen.notify || Notification.permission !== "granted") return;
+	if (window.Notification?.permission !== "granted") return;
 	const title = oneLine(name) + (place.room ? ` ${labelOf(place)}` : "");
-	new Notification(title, { body: visible(text).slice(0, 200), tag: place.key }).onclick = () => {
-		window.focus();
-		chat.go(place);
-	};
+	try {
+		new Notification(title, { body: visible(text), tag: place.key }).onclick = () => {
+			window.focus();
+			chat.go(place);
+		};
+	} catch {
+		// On phones only service workers can.
+	}
 }
 
 export async function search(text) {
-	panel("search");
+	$.panel.togglePopover(true);
 	$.query.value = text;
-	const room = $.everywhere.checked ? undefined : chat.focus?.room;
-	const found = text.trim() && (await chat.request({ t: "search", text, room }));
-	if (!found) return;
-	put({ "found-count": plural(found.messages.length, "message") + (found.more ? " and more" : "") });
-	$.found.replaceChildren(...found.messages.map(hit));
+	const { messages, more } = (text.trim() && (await chat.request({ t: "search", text }))) || { messages: [] };
+	put({ "found-count": text && plural(messages.length, "message") + (more ? " and more" : "") });
+	$.found.replaceChildren(...messages.map(hit));
 }
 
 const hit = (message) =>
@@ -126,85 +85,63 @@ const hit = (message) =>
 		el("span.text", { dir: "auto" }, visible(message.text).slice(0, 300))));
 
 function drawAll() {
-	const [place, rooms, all] = [chat.focus, chat.rooms(), chat.all()];
-	const tabs = all.map(tab);
-	fill($.rooms, tabs.slice(0, rooms.length));
-	fill($.talks, tabs.slice(rooms.length));
-	const { topic = "", mode, count, room, items = [], more, pending = [] } = place ?? {};
+	due = null;
+	const [place, all] = [chat.focus, chat.all()];
+	fill($.rooms, all.filter(({ room }) => room).map(tab));
+	fill($.talks, all.filter(({ name }) => name).map(tab));
+	const { topic = "", mode, count } = place ?? {};
 	const title = place ? labelOf(place) : "Come in";
-	const empty = !more && !items.length && !pending.length && "Nothing was said here yet.";
-	put({ title, topic: oneLine(topic), mode, me: oneLine(kept.name ?? ""), standing: chat.standing(), count, empty });
-	$["show-people"].hidden = !room;
-	drawPeople(place);
-	const mark = all.some(({ called }) => called) ? "(!) " : all.some(({ unread }) => unread) ? "• " : "";
-	document.title = `${mark}${title} — chatctl`;
+	put({ title, topic: oneLine(topic), mode, me: oneLine(kept.name ?? ""), standing: chat.role + (kept.away ? ", away" : ""), count });
+	log.grown();
+	if ($.panel.matches(":popover-open")) fill($.people, chat.people().slice(0, PEOPLE_SHOWN).map(person));
+	const unread = all.reduce((sum, place) => sum + place.unread, 0);
+	document.title = `${unread ? `(${unread}) ` : ""}${title} — chatctl`;
 }
 
-function tab(place, at) {
-	const { room, key, unread, called } = place;
-	const label = labelOf(place);
+function tab({ room, name, key, unread, called }) {
+	const label = labelOf({ room, name });
 	const news = unread ? `, ${unread} unread${called ? ", for you" : ""}` : "";
-	const isHere = place === chat.focus;
-	const kinds = ["tab", unread && "unread", called && "called", !isHere && kept.drafts?.[key] && "draft"];
-	return el(`li.${kinds.filter(Boolean).join(".")}`,
-		el("button.open", { "data-key": key, onclick: () => pick(place), "aria-label": label + news, "aria-current": isHere && "page", title: at < 9 && `Alt+${at + 1}` },
-			room ? el("span.hash", "#") : badge(label), el("bdi", oneLine(room ?? label)), unread && el("small.count", unread)),
-		el("button.close", { "data-key": `×${key}`, onclick: () => chat.close(place), "aria-label": `${room ? "Leave" : "Close"} ${label}` }, "×"));
+	const isHere = key === chat.focus?.key;
+	return el(called ? "li.tab.called" : "li.tab",
+		el("button.open", { "data-key": key, onclick: () => pick(key), "aria-label": label + news, "aria-current": isHere && "page" },
+			badge(label), el("bdi", oneLine(room ?? name)), unread && el("small.count", unread)),
+		el("button.close", { "data-key": `×${key}`, onclick: () => chat.close(chat.places.get(key)), "aria-label": `Leave ${label}` }, "×"));
 }
 
-function drawPeople(place) {
-	if ($["people-part"].hidden) return;
-	const names = place?.room ? chat.people(place).slice(0, PEOPLE_SHOWN) : [];
-	const more = names.length && place.count - names.length;
-	fill($.people, names.map((name) =>
-		el("li", el("button.open", { "data-key": name, onclick: () => chat.converse(name) },
-			badge(name), nameOf(name), el("small", name === kept.name ? "you" : place.away?.includes(name) && "away")))));
-	put({ "people-more": more > 0 && `and ${more} more` });
+const person = (name) =>
+	el("li", el("button.open", { "data-key": name, onclick: () => chat.converse(name) },
+		badge(name), nameOf(name), el("small", name === kept.name ? "you" : chat.focus.away?.includes(name) && "away")));
+
+function pick(key) {
+	if (chat.places.has(key)) chat.go(chat.places.get(key));
+	$.say.focus();
 }
 
-const pick = (place) => $.say.focus(chat.go(place));
-
-export function panel(what) {
-	for (const one of ["people", "search"]) {
-		$[`${one}-part`].hidden = what !== one;
-		$[`show-${one}`].ariaExpanded = what === one;
-	}
-	$.panel.togglePopover(Boolean(what));
-	if (what === "search") $.query.focus();
-	changed();
+function seek() {
+	$.panel.togglePopover(true);
+	$.query.focus();
 }
 
-function back() {
-	const opener = $["search-part"].hidden ? "people" : "search";
-	panel("");
-	$[`show-${opener}`].focus();
-	return true;
-}
-
-const toggle = (what) => () => panel($[`${what}-part`].hidden && what);
-const newest = () => $.say.focus(log.toEnd());
-const showNotify = () => put({ notify: `Notifications: ${chosen.notify ? "on" : "off"}` });
-
-async function allow() {
-	chosen.notify = !chosen.notify && (await Notification.requestPermission()) === "granted";
-	keep();
-	showNotify();
+function newest() {
+	log.toEnd();
+	$.say.focus();
 }
 
 function resized() {
 	$.panel.popover = tight.matches ? "auto" : "manual";
-	panel(!tight.matches && "people");
+	$.panel.togglePopover(!tight.matches);
 }
 
 function key(event) {
 	const { key, altKey, ctrlKey, metaKey, code, target } = event;
-	const all = chat.all();
+	const keys = chat.all().map(({ key }) => key);
 	const step = { ArrowUp: -1, ArrowDown: 1, PageUp: -1, PageDown: 1 }[key];
-	if ($.app.hidden) return asked && key === "Escape" && stop();
-	if (altKey && /^Digit[1-9]$/.test(code)) pick(all[code[5] - 1]);
-	else if (altKey && step) pick(all.at((all.indexOf(chat.focus) + step) % all.length));
-	else if ((ctrlKey || metaKey) && key === "k") panel("search");
-	else if (key === "Escape" && !document.querySelector("[popover=auto]:popover-open")) composer.close() || ($.panel.contains(target) && back()) || newest();
+	if (asked && key === "Escape") stop();
+	if ($.app.hidden) return;
+	if (altKey && /^Digit[1-9]$/.test(code)) pick(keys[code[5] - 1]);
+	else if (altKey && step) pick(keys.at((keys.indexOf(chat.focus?.key) + step) % keys.length));
+	else if ((ctrlKey || metaKey) && key === "k") seek();
+	else if (key === "Escape" && !over()) composer.close() || newest();
 	else if (key.startsWith("Page") && target === $.say) $.log.scrollBy(0, step * $.log.clientHeight * 0.9);
 	else return;
 	event.preventDefault();
@@ -223,30 +160,38 @@ function takeKey() {
 function come() {
 	const password = $.password.value || undefined;
 	if (asked) {
-		const { frame, send } = asked;
-		if (password) send({ ...frame, password });
+		if (password) chat.request({ ...asked, password });
 		return stop();
 	}
 	kept.name = $.name.value.trim();
-	kept.key = $.key.value.trim() || kept.key || chosen.keys?.[kept.name];
-	chat.link.own.password = password;
-	complain("");
-	$.come.disabled = true;
-	if (chat.link.rooms.size) chat.link.open();
-	else begin();
+	kept.key = $.key.value.trim() || kept.key || localStorage[`key of ${kept.name}`];
+	link.own.password = password;
+	line("");
+	link.open();
 }
 
-const begin = () => chat.start(new URLSearchParams(location.search).get("room")?.toLowerCase());
+/** Goes back to the chat, which needs no password any more. */
+function stop() {
+	inside(true);
+	$.say.focus();
+}
+
+function offerNotes() {
+	$.notify.hidden = window.Notification?.permission !== "default";
+}
+
+function turned() {
+	if (document.hidden) chat.undivide();
+	else link.hurry();
+	chat.looked();
+}
 
 const clicks = {
-	"show-people": toggle("people"),
-	"show-search": toggle("search"),
-	"close-panel": back,
 	newest,
-	notify: allow,
-	leave: () => chat.link.leave(),
+	notify: () => Notification.requestPermission().then(offerNotes),
+	leave: link.leave,
 	back: stop,
-	"line-do": () => (chat.link.timer ? chat.link.hurry() : location.reload()),
+	"line-do": () => (link.timer ? link.hurry() : location.reload()),
 };
 const forms = {
 	"come-in": come,
@@ -261,19 +206,16 @@ for (const id in forms)
 		forms[id]();
 		$.enter.reset();
 	};
-$.panel.ontoggle = ({ newState }) => newState === "closed" && panel("");
-document.addEventListener("keydown", key);
-document.addEventListener("visibilitychange", () => chat.looked(chat.link.hurry()));
-addEventListener("online", () => chat.link.hurry());
-addEventListener("hashchange", takeKey);
-tight.addEventListener("change", resized);
-composer.compose(chat.completions, chat.perform);
+$.query.oninput = () => $.query.value || search("");
+$.panel.ontoggle = changed;
+document.onkeydown = key;
+document.onvisibilitychange = turned;
+window.ononline = link.hurry;
+window.onhashchange = takeKey;
+tight.onchange = resized;
 takeKey();
-showNotify();
-$.notify.hidden = !isSecureContext || !window.Notification;
+offerNotes();
 resized();
-if (kept.session) begin();
-else {
-	door(true);
-	$.name.focus();
-}
+chat.start(new URLSearchParams(location.search).get("room"));
+if (kept.session) link.open();
+else door("name");

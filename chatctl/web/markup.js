@@ -15,31 +15,25 @@ const BEFORE = /^$|[\s([{"']|\p{Lo}|[^\0-\x7f\p{L}\p{M}\p{N}]/u;
 const FIRST = /[^\s.,;!?)\]}]/;
 const LAST = /[a-z\d.,;:!?)\]}"'%]|[^\0-\x7f\s]/i;
 const AFTER = /^$|[\s.,;:!?)\]}"']|\p{Lo}|[^\0-\x7f\p{L}\p{M}\p{N}]/u;
-const WORD = /[-.@\w\p{L}\p{M}\p{N}]+/gu;
-const JOINTS = /^[.\-@]+|[.\-@]+$/g;
+const LETTER = /[\p{L}\p{N}]/u;
+const WORD = /[\w\p{L}\p{M}\p{N}]([-.@\w\p{L}\p{M}\p{N}]*[\w\p{L}\p{M}\p{N}])?/gu;
 
 export function markup(text, name) {
-	const page = document.createDocumentFragment();
-	const open = [page];
+	const open = [document.createDocumentFragment()];
 	let done = 0;
-	const write = (end, next) => {
-		let plain = text.slice(done, end);
-		if (next === "fence") plain = plain.replace(/\n$/, "");
-		if (open.at(-1).lastChild?.tagName === "PRE") plain = plain.replace(/^\n/, "");
-		if (plain) open.at(-1).append(plain);
-	};
 	const parts = literals(text);
 	const bare = without(text, parts);
 	const marks = [...parts, ...stars(text, bare, parts), ...named(bare, name)].sort(byStart);
 	for (const [kind, start, end, from = start, to = end] of marks) {
-		write(start, kind);
-		if (kind === "opens") open.push(emphasis(open.at(-1), end - start));
+		const within = open.at(-1);
+		within.append(text.slice(done, start));
+		if (kind === "opens") open.push(emphasis(within, end - start));
 		else if (kind === "closes") open.pop();
-		else open.at(-1).append(drawn(kind, text.slice(from, to)));
+		else within.append(drawn(kind, text.slice(from, to)));
 		done = end;
 	}
-	write(text.length);
-	return page;
+	open[0].append(text.slice(done));
+	return open[0];
 }
 
 export const mentions = (text, name) => named(without(text, literals(text)), name).length > 0;
@@ -81,7 +75,7 @@ function fences(text) {
 		if (more || !LANGUAGE.test(word)) return [];
 		const inner = index + line.length + 1;
 		const [end, innerEnd] = closing[marks] ?? [];
-		if (!word) closing[marks] = [inner - 1, index - 1];
+		if (!word) closing[marks] = [inner, index - 1]; // with its line end, which is none that one sees
 		return inner <= innerEnd ? [["fence", index, end, inner, innerEnd]] : [];
 	});
 }
@@ -117,7 +111,10 @@ function stars(text, bare, parts) {
 		const end = start + run.length;
 		const [before = ""] = [...text.slice(Math.max(0, start - 2), start)].slice(-1);
 		const [after = ""] = text.slice(end, end + 2);
-		const [opens, closes] = roles(before, after, ends.has(start));
+		let opens = BEFORE.test(before) && FIRST.test(after);
+		let closes = AFTER.test(after) && (ends.has(start) || LAST.test(before));
+		// They may do both only between letters.
+		if (opens && closes && !(LETTER.test(before) && LETTER.test(after))) opens = closes = false;
 		const opening = opened.get(run);
 		if (opens && (!closes || !opening)) opened.set(run, [start, end]);
 		else {
@@ -131,20 +128,8 @@ function stars(text, bare, parts) {
 	return found;
 }
 
-/** Returns whether stars between two characters may begin emphasis, and whether end it. */
-function roles(before, after, followsLiteral) {
-	const opens = BEFORE.test(before) && FIRST.test(after);
-	const closes = AFTER.test(after) && (followsLiteral || LAST.test(before));
-	const between = [before, after].every((one) => /[\p{L}\p{N}]/u.test(one));
-	return opens && closes && !between ? [] : [opens, closes];
-}
-
 function named(bare, name) {
-	const wanted = fold(name.replace(JOINTS, ""));
-	return Array.from(bare.matchAll(WORD), ({ 0: all, index }) => {
-		const word = all.replace(JOINTS, "");
-		const start = index + all.indexOf(word);
-		// Longer ones are no names.
-		return word && word.length <= 128 && fold(word) === wanted && ["mark", start, start + word.length];
-	}).filter(Boolean).slice(0, MOST);
+	const wanted = fold(name.replace(/^[-.@]+|[-.@]+$/g, ""));
+	const isName = ({ 0: word }) => word.length <= 128 && fold(word) === wanted; // Longer ones are no names.
+	return [...bare.matchAll(WORD)].filter(isName).slice(0, MOST).map(({ 0: word, index }) => ["mark", index, index + word.length]);
 }

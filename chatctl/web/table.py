@@ -24,6 +24,8 @@ _MODES: dict[str, dict[str, Any]] = {
 }
 _HERE: dict[str, Any] = {"room": None}
 _ASKED: dict[str, Any] = {"password": None}
+# Of a text that begins with a slash; it is none of the commands, and completed and listed as they are.
+ESCAPED = {"name": "/", "usage": "//TEXT", "help": "say TEXT with one slash in front", "roles": RANKS}
 
 
 class Made(Struct, frozen=True):
@@ -47,6 +49,7 @@ def _measure(what: str) -> Made:
 
 # Those that are more than a frame are not in it: the page knows what they do.
 _MADE: dict[str, Made] = {
+    "nick": Made({"t": "rename"}, ("name",)),
     "whois": Made({"t": "whois"}, ("name",)),
     "away": Made({"t": "away", "text": "away"}, ("text",)),
     "back": Made({"t": "away"}),
@@ -100,6 +103,6 @@ def _pattern(command: Command, keys: Iterable[str]) -> str:
 
 def _group(argument: Argument, key: str) -> str:
     if argument.time:  # What begins with a digit is meant as a time, and never the reason.
-        return rf"(?:(?<{key}>\d{{1,9}}[smhdw])(?:\s+|$)|(?!\d))"
+        return rf"(?:(?<{key}>(?!0+\D)\d{{1,9}}[smhdw])(?:\s+|$)|(?!\d))"
     inside = "|".join(argument.choices) or ("[^]+" if argument.rest else r"\S+")
     return rf"(?:(?<{key}>{inside})(?:\s+|$)){'?' if argument.optional else ''}"

@@ -1,6 +1,8 @@
 // What may be shown of what others wrote, as chatctl/text.py and names.py have it; times.
 
-const UNSHOWN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff\u{e0000}-\u{e007f}]/gu;
+import { unshown } from "./tables.js";
+
+const UNSHOWN = new RegExp(unshown, "gu");
 
 /** Returns text with all that could change how it is read as escapes. */
 export const visible = (text) =>

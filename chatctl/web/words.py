@@ -1,7 +1,7 @@
 """What the page of the browser says of frames, as its ``/tables.js`` has it.
 
-By their type, and what they are about. ``{key}`` is what a frame has there; ``[a|b]`` is b where a key in a
-is lacking, and nothing where there is no b.
+By their type, and what they are about. ``{key}`` is what a frame has there; ``[a|b]`` is b where the first
+key in a is lacking, and nothing where there is no b.
 """
 
 from __future__ import annotations
@@ -19,13 +19,18 @@ def _told(what: Measure) -> str:
 
 
 WORDS = {
+    "_ended bye": "You left the chat",
+    "_ended replaced": "The chat goes on in another window",
     "account": "You are {name}, {role}",
     "away": "{name} is away: {text}",
     "away me": "[You are away: {text}|You are back.]",
     "bans ban": "{whom} is banned" + _LISTED,
     "bans mute": "{whom} is muted" + _LISTED,
     "gap": "What was said between #{after} and #{before} is no longer kept.",
-    "invited": "Until {until}, for {uses} to enter #{room}:\n{link}\n{page}",
+    "bans": "Nobody is banned or muted.",
+    "invited": (
+        "Until {until}, for {uses} to enter #{room}:\nchat://{host}/{path}[?pin={pin}]#{key}\n{origin}/?room={path}#{key}"
+    ),
     "mode": "[{name} made this room|This room is] [{mode}|open to all]",
     **{f"moderated {what}": _told(what) for what in DEEDS},
     "redacted": "{name} removed a message[: {reason}]",
