@@ -49,7 +49,7 @@ def _check(value: str, what: str, limit: int) -> str:
         value = unicodedata.normalize("NFC", value)
         for place, character in enumerate(value):
             if not _allowed(character, first=place == 0):
-                raise Refused(f"bad-{what}", f"a {what} cannot {_where(place)} U+{ord(character):04X}")
+                raise Refused(f"bad-{what}", f"a {what} cannot {_where(place)} {_told(character)}")
     if not 1 <= len(value) <= limit:
         raise Refused(f"bad-{what}", f"a {what} has 1 to {limit} characters")
     return value
@@ -57,6 +57,13 @@ def _check(value: str, what: str, limit: int) -> str:
 
 def _where(place: int) -> str:
     return "start with" if place == 0 else "hold"
+
+
+def _told(character: str) -> str:
+    """Returns a character in words that anybody can read, whatever it does to a terminal."""
+    if character == " ":
+        return "a space"
+    return f"a {character}" if "!" <= character <= "~" else f"U+{ord(character):04X}"
 
 
 def _allowed(character: str, *, first: bool) -> bool:

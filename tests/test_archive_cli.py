@@ -260,7 +260,7 @@ def test_what_goes_wrong_is_told_in_one_line(data: Path, tmp_path: Path) -> None
     cases: list[tuple[list[str | Path], str]] = [
         (["export", "--data", tmp_path / "none"], "there is no history in"),
         (["export", "--data", data, "--room", "none"], "there is no room #none in"),
-        (["export", "--data", data, "--room", "a b"], "a room cannot hold U+0020"),
+        (["export", "--data", data, "--room", "a b"], "a room cannot hold a space"),
         (["export", "--data", data, "-o", tmp_path / "there"], "is there already"),
         (["export", "--data", data, "-o", tmp_path, "--force"], "that is no file"),
         (["export", "--data", data, "-o", tmp_path / "no" / "x"], "No such file or directory"),

@@ -107,7 +107,7 @@ def test_whoever_looks_something_up_is_in_no_room_and_needs_no_free_name(server:
 def test_what_is_wrong_is_told_in_one_line(server: RunningServer) -> None:
     done = run(server, "history", "--room", "no room")
     assert (done.returncode, done.stdout) == (4, "")
-    assert done.stderr == "chatctl: a room cannot hold U+0020\n"
+    assert done.stderr == "chatctl: a room cannot hold a space\n"
     assert run(server, "history", "--since", "tomorrow").returncode == 2
 
 

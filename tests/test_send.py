@@ -95,7 +95,7 @@ UNREADABLE = "cannot read what is to be sent: Is a directory"
         (f"head -c {MAX_TEXT + 1} /dev/zero | tr '\\0' x | chatctl send", 4, NOT_A_TEXT),
         ("yes | chatctl send", 4, NOT_A_TEXT),
         (": | chatctl send", 4, NOT_A_TEXT),
-        ("chatctl send --room 'no room' hello", 4, "a room cannot hold U+0020"),
+        ("chatctl send --room 'no room' hello", 4, "a room cannot hold a space"),
         ("chatctl send --file nowhere", 1, "cannot open nowhere: No such file or directory"),
         ("chatctl send --file .", 1, UNREADABLE),
         ("chatctl send --split lines --file .", 1, UNREADABLE),
@@ -121,7 +121,7 @@ def test_a_login_name_that_cannot_be_one_here(server: RunningServer) -> None:
     done = run(server, "unset CHATCTL_NAME; chatctl send hello", LOGNAME="ann smith")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "chatctl: your login name will not do, a name cannot hold U+0020: choose one with --name\n"
+        "chatctl: your login name will not do, a name cannot hold a space: choose one with --name\n"
     )
 
 

@@ -97,8 +97,8 @@ def test_it_waits_on_across_a_restart_of_the_server(tmp_path: Path) -> None:
     ("line", "code", "words"),
     [
         ("chatctl wait --match x --server 127.0.0.1:1", 3, "nothing listens at 127.0.0.1:1"),
-        ("chatctl wait --match x --room 'no room'", 4, "a room cannot hold U+0020"),
-        ("chatctl wait --match x --from 'no name'", 4, "a name cannot hold U+0020"),
+        ("chatctl wait --match x --room 'no room'", 4, "a room cannot hold a space"),
+        ("chatctl wait --match x --from 'no name'", 4, "a name cannot hold a space"),
         ("chatctl wait", 2, "Missing option"),
         ("chatctl wait --match x --timeout 0", 2, "more than 0"),
         ("chatctl wait --match 'a(b' ", 2, "missing ), unterminated subpattern at position 1"),
