@@ -6,6 +6,8 @@ import json
 import logging
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -46,10 +48,21 @@ def _drainer() -> Drainer:
     """Returns the thread that sends what sockets do not take at once; one does for all sessions."""
     drainer = Drainer()
     drainer.start()
-    log = logging.getLogger("chatctl")
-    log.addHandler(Complaints(logging.ERROR))
-    log.propagate = False
     return drainer
+
+
+@contextmanager
+def _complaining() -> Iterator[None]:
+    """Has mistakes raised, and nothing else of the log seen, for as long as it lasts."""
+    log, complaints = logging.getLogger("chatctl"), Complaints(logging.ERROR)
+    propagates = log.propagate
+    log.addHandler(complaints)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.propagate = propagates
+        log.removeHandler(complaints)
 
 
 def _shared(tls: TlsMode) -> Shared:
@@ -94,7 +107,7 @@ def serve(data: bytes, tls: TlsMode = TlsMode.off, *, closed: bool = False) -> b
     The client is there until the server has closed. A `closed` server wants a key that nobody has.
     """
     ours, theirs = _connection()
-    with ours:
+    with ours, _complaining():
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * LARGEST)
         ours.sendall(data[:LARGEST])
         ours.shutdown(socket.SHUT_WR)
