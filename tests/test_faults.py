@@ -188,18 +188,18 @@ def test_a_replay_may_be_larger_than_the_limit_on_what_waits() -> None:
         running_server("--rate", "0") as server,
         undisturbed(server),
         server.client("poster", rooms={"big": None}) as poster,
-        server.raw(narrow=True) as reader,
     ):
         for number in range(500):
             poster.say(LONG_TEXT, room="big", nonce=str(number))
         for number in range(500):
             poster.expect("ack", id=number + 1)
-        reader.hello("reader", rooms={})
-        reader.send("join", room="big", after=0)
-        assert reader.expect("room")["last"] == 500
-        for number in range(500):
-            assert reader.expect("msg", id=number + 1)["text"] == LONG_TEXT
-        assert reader.settle() == []
+        with server.raw(narrow=True) as reader:
+            reader.hello("reader", rooms={})
+            reader.send("join", room="big", after=0)
+            assert reader.expect("room")["last"] == 500
+            for number in range(500):
+                assert reader.expect("msg", id=number + 1)["text"] == LONG_TEXT
+            assert reader.settle() == []
 
 
 # Clients that vanish
