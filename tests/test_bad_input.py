@@ -141,8 +141,9 @@ def test_a_frame_that_never_ends_is_refused_early(
 
 def test_a_first_frame_that_never_ends_is_refused_early(server: RunningServer) -> None:
     before = server.memory()
+    endless = b'{"t":"hello","name":"' + b"x" * 64 * MEGABYTE
     with server.raw() as client:
-        assert_fatal(end_of(client, b'{"t":"hello","name":"' + b"x" * 64 * MEGABYTE), "too-long")
+        assert_fatal(end_of(client, endless), "too-long")
     assert server.memory() - before < 8 * MEGABYTE
 
 
@@ -151,8 +152,9 @@ def test_two_million_brackets_are_refused(client: RawClient) -> None:
 
 
 def test_two_million_brackets_in_place_of_a_hello_are_refused(server: RunningServer) -> None:
+    brackets = b'{"t":' + b"[" * 2_000_000
     with server.raw() as client:
-        assert_fatal(end_of(client, b'{"t":' + b"[" * 2_000_000), "too-long")
+        assert_fatal(end_of(client, brackets), "too-long")
 
 
 def test_the_longest_frame_is_accepted(client: RawClient) -> None:

@@ -295,7 +295,8 @@ def test_a_command_that_is_interrupted_has_handled_it_if_it_says_so(
     server: RunningServer, trap: str, again: bool, tmp_path: Path
 ) -> None:
     room, command, log = fresh("room"), tmp_path / "slow", tmp_path / "handled"
-    command.write_text(f'#!/bin/sh\n{trap}\necho "$CHATCTL_ID" >> handled\nsleep 60 & wait\n')
+    # A shell that is told just before it waits for long would notice too late.
+    command.write_text(f'#!/bin/sh\n{trap}\necho "$CHATCTL_ID" >> handled\nwhile :; do sleep 0.1; done\n')
     command.chmod(0o755)
     say(server, room, "1")
     line = f"exec chatctl tail --room {room} --from 0 --state state --exec"
