@@ -308,9 +308,18 @@ _WHOM = Argument("WHOM", "needs a name, an address, or a range of addresses", co
 _WHAT = Argument("WHAT", "needs the number of a message, or a name", completes="names")
 _TIME = Argument("TIME", optional=True, time=True)
 _REASON = Argument("REASON", optional=True, rest=True)
-_ON_OFF = Argument("on|off", optional=True, choices=("on", "off"))
-_CHOICES = ("invite-only", "public", "hidden", "shown", "read-only", "writable")
-_CHOICE = Argument("CHOICE", optional=True, choices=_CHOICES)
+# What the choices of `/topic-lock` and `/mode` make of a room, as `messages.SetMode` has it.
+LOCKS: dict[str, dict[str, bool]] = {"on": {"topic_locked": True}, "off": {"topic_locked": False}}
+MODES: dict[str, dict[str, bool]] = {
+    "invite-only": {"invite_only": True},
+    "public": {"invite_only": False},
+    "hidden": {"hidden": True},
+    "shown": {"hidden": False},
+    "read-only": {"read_only": True},
+    "writable": {"read_only": False},
+}
+_ON_OFF = Argument("on|off", optional=True, choices=tuple(LOCKS))
+_CHOICE = Argument("CHOICE", optional=True, choices=tuple(MODES))
 
 
 def _choice(what: str, choices: tuple[str, ...], help_: str) -> Command:

@@ -16,3 +16,4 @@ DEEDS: dict[Measure, tuple[str, str]] = {
     "allow": ("allowed", " into"),
     "disallow": ("does not allow", " any more into"),
 }
+OF_A_ROOM: frozenset[Measure] = frozenset({"allow", "disallow"})  # which are about one room alone

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "chatctl"
 
 BASE = ["errors"]
 WORDS = [*BASE, "address", "messages", "names", "since", "text"]
-WIRE = [*WORDS, "deeds", "framing", "commands", "invite", "access.roles"]
+WIRE = [*WORDS, "deeds", "framing", "commands", "measures", "invite", "access.roles"]
 STORE = [*WIRE, "history", "access", "server.admission"]
 FORMATS = ["archive.accepted", "archive.formats", "archive.links", "archive.moments", "archive.output"] + [
     f"archive.{name}" for name in ("source", "jsonl", "markdown", "page", "plain")
@@ -37,6 +37,7 @@ LAYERS: dict[str, list[str]] = {
     "commands": [*WORDS, "access.roles"],
     "access.roles": WORDS,
     "invite": WORDS,
+    "measures": [*WORDS, "commands", "deeds"],
     "reached": WIRE,
     "qr": [],
     "deeds": WORDS,
@@ -104,7 +105,19 @@ NO_IMPORTS: dict[str, set[str]] = {
     **dict.fromkeys(["server.first_bytes", "server.tls_mode"], WORLD),
     **dict.fromkeys(["client.lines", "client.settings.known", "client.settings.lines"], WORLD),
     **dict.fromkeys(
-        ["errors", "address", "messages", "names", "since", "text", "framing", "deeds", "commands", "invite"],
+        [
+            "errors",
+            "address",
+            "messages",
+            "names",
+            "since",
+            "text",
+            "framing",
+            "deeds",
+            "commands",
+            "measures",
+            "invite",
+        ],
         WORLD,
     ),
 }

@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from chatctl.access import roles
 from chatctl.access.bans import What, covers, is_range
+from chatctl.deeds import OF_A_ROOM
 from chatctl.errors import Refused
 from chatctl.framing import encode
 from chatctl.messages import (
@@ -127,7 +128,7 @@ def demand_room(shared: Shared, name: str) -> str:
 
 def _prepare(shared: Shared, session: Session, frame: Moderate) -> Act:
     room = None
-    if frame.what in ("allow", "disallow"):
+    if frame.what in OF_A_ROOM:
         if frame.room is None:
             raise Refused("bad-room", f"{frame.what} needs a room")
         room = demand_room(shared, frame.room)

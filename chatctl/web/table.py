@@ -8,20 +8,13 @@ from typing import Any
 from msgspec import Struct
 
 from chatctl.access.roles import MEASURES, RANKS, is_at_least
-from chatctl.commands import COMMANDS, Argument, Command
+from chatctl.commands import COMMANDS, LOCKS, MODES, Argument, Command
+from chatctl.deeds import OF_A_ROOM
+from chatctl.messages import Measure
 
 # What is about a terminal, or what a page has other ways for, like buttons and lists.
 ELSEWHERE = frozenset({"history", "export", "clear", "timestamp", "bell", "notify", "theme", "focus"})
-_MODES: dict[str, dict[str, Any]] = {
-    "invite-only": {"invite_only": True},
-    "public": {"invite_only": False},
-    "hidden": {"hidden": True},
-    "shown": {"hidden": False},
-    "read-only": {"read_only": True},
-    "writable": {"read_only": False},
-    "on": {"topic_locked": True},
-    "off": {"topic_locked": False},
-}
+_CHOICES = MODES | LOCKS
 _HERE: dict[str, Any] = {"room": None}
 _ASKED: dict[str, Any] = {"password": None}
 # Of a text that begins with a slash; it is none of the commands, and completed and listed as they are.
@@ -41,10 +34,10 @@ class Made(Struct, frozen=True):
     keys: tuple[str, ...] = ()
 
 
-def _measure(what: str) -> Made:
+def _measure(what: Measure) -> Made:
     keys = ("whom", "seconds", "reason") if what in ("ban", "mute") else ("whom", "reason")
     frame: dict[str, Any] = {"t": "moderate", "what": what}
-    return Made(frame | _HERE if what in ("allow", "disallow") else frame, keys)
+    return Made(frame | _HERE if what in OF_A_ROOM else frame, keys)
 
 
 # Those that are more than a frame are not in it: the page knows what they do.
@@ -83,7 +76,7 @@ def _row(command: Command) -> dict[str, Any]:
     }
     if not command.arguments or not command.arguments[-1].rest:
         row["completes"].append("")  # the last one is for all that follows
-    if choices := {choice: _MODES[choice] for each in command.arguments for choice in each.choices}:
+    if choices := {choice: _CHOICES[choice] for each in command.arguments for choice in each.choices}:
         row["choices"] = choices
     return row | ({"frame": made.frame} if made else {})
 

@@ -6,7 +6,7 @@ key in a is lacking, and nothing where there is no b.
 
 from __future__ import annotations
 
-from chatctl.deeds import DEEDS
+from chatctl.deeds import DEEDS, OF_A_ROOM
 from chatctl.messages import Measure
 
 _LISTED = "[ until {until}| for good] by {name}[: {reason}]"
@@ -14,7 +14,7 @@ _LISTED = "[ until {until}| for good] by {name}[: {reason}]"
 
 def _told(what: Measure) -> str:
     before, behind = DEEDS[what]
-    room = " #{room}" if what in ("allow", "disallow") else ""
+    room = " #{room}" if what in OF_A_ROOM else ""
     return f"{{name}} {before} {{whom}}{behind}{room}[ until {{until}}][: {{reason}}]"
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from chatctl.client.display.labels import local_time, name_text, room_label
 from chatctl.client.display.themes import Palette
-from chatctl.deeds import DEEDS
+from chatctl.deeds import DEEDS, OF_A_ROOM
 from chatctl.messages import Ban, Bans, Mode, Moderated
 from chatctl.names import fold
 from chatctl.text import one_line
@@ -32,7 +32,7 @@ def deed(event: Moderated, you: str, palette: Palette) -> Text:
     body = name_text(event.name, palette).append(f" {before} ")
     body.append_text(Text("you") if fold(event.whom) == fold(you) else name_text(event.whom, palette))
     body.append(behind)
-    if event.room is not None and event.what in ("allow", "disallow"):
+    if event.room is not None and event.what in OF_A_ROOM:
         body.append(f" {room_label(event.room)}")
     if event.until is not None:
         body.append(f" for {length((event.until - event.at) / 1000)}")

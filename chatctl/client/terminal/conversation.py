@@ -20,16 +20,16 @@ from chatctl.client.display.markup import mentions
 from chatctl.client.display.render import View
 from chatctl.client.display.shown import Failed, Numbered, SinceYouLeft, ToldTo
 from chatctl.client.events import CaughtUp, Disconnected, Event, Reconnected
-from chatctl.client.terminal.administering import asking_for_an_invitation, invited, mode
+from chatctl.client.terminal.administering import invited
 from chatctl.client.terminal.inquiries import Inquiries
 from chatctl.client.terminal.places import Places
 from chatctl.client.terminal.remembered import Ignored, LastSeen, Spot
 from chatctl.client.terminal.standing import Standing
 from chatctl.commands import UsageError
+from chatctl.measures import measure_of
 from chatctl.messages import (
     Account,
     Ack,
-    AskBans,
     Away,
     Error,
     Found,
@@ -39,7 +39,6 @@ from chatctl.messages import (
     Join,
     ListRooms,
     Members,
-    Moderate,
     Msg,
     Notice,
     Part,
@@ -52,7 +51,6 @@ from chatctl.messages import (
     RoomState,
     ServerFrame,
     SetAway,
-    SetMode,
     SetTopic,
     Tell,
     Told,
@@ -384,25 +382,11 @@ class Conversation:
                 self.client.send(self._inquiries.history(self.here(), since))
             case commands.Search(text):
                 self.client.send(self._inquiries.search(text))
-            case _:
-                self._administer(action)
-
-    def _administer(self, action: commands.Action) -> None:
-        """Sends what is about who may do what."""
-        match action:
-            case commands.Invite(seconds):
-                self.client.send(asking_for_an_invitation(self.here(), seconds))
-            case commands.Moderate(what, whom, seconds, reason):
-                room = self.here() if what in ("allow", "disallow") else None
-                self.client.send(Moderate(what, whom, room, seconds, reason))
-            case commands.Banned():
-                self.client.send(AskBans())
             case commands.Redact(what, reason):
                 self.client.send(Redact(self.here(), self._find(what), reason))
-            case commands.TopicLock(value):
-                self.client.send(SetMode(self.here(), topic_locked=value == "on" if value else None))
-            case commands.Mode(choice):
-                self.client.send(mode(self.here(), choice))
+            case _:
+                if measure := measure_of(action, self.here):
+                    self.client.send(measure)
 
     def _find(self, what: str) -> int:
         """Returns the id of a message that is meant by that, or by who said it last in this room.

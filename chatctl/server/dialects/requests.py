@@ -11,21 +11,18 @@ from collections.abc import Callable
 
 from chatctl import commands
 from chatctl.commands import Action, UsageError
+from chatctl.measures import measure_of
 from chatctl.messages import (
     MAX_PAGE,
-    AskBans,
     AskHistory,
     ClientFrame,
-    Invite,
     Leave,
     ListRooms,
-    Moderate,
     Redact,
     Rename,
     Say,
     Search,
     SetAway,
-    SetMode,
     SetTopic,
     Tell,
     Who,
@@ -49,14 +46,6 @@ MISSING = {
     "notify": _SCREEN,
     "theme": _SCREEN,
     "clear": _SCREEN,
-}
-_MODES: dict[str, dict[str, bool]] = {
-    "invite-only": {"invite_only": True},
-    "public": {"invite_only": False},
-    "hidden": {"hidden": True},
-    "shown": {"hidden": False},
-    "read-only": {"read_only": True},
-    "writable": {"read_only": False},
 }
 
 
@@ -85,11 +74,13 @@ def request_of(action: Action, room: str, clock: Callable[[], float] = time.time
             return SetTopic(room, text)
         case commands.Quit():
             return Leave()
-    return _question(action, room, clock) or _measure(action, room)
+    if asked := _question(action, room, clock) or measure_of(action, lambda: room):
+        return asked
+    raise UsageError(_why_missing(action))
 
 
 def _question(action: Action, room: str, clock: Callable[[], float]) -> ClientFrame | None:
-    """Returns what asks about people, rooms and messages."""
+    """Returns what is about people, rooms and messages."""
     match action:
         case commands.Who(where):
             return Who(check_room(where) if where else room)
@@ -105,6 +96,8 @@ def _question(action: Action, room: str, clock: Callable[[], float]) -> ClientFr
             return _history(room, since, clock)
         case commands.Search(text):
             return Search(text)
+        case commands.Redact(what, reason):
+            return Redact(room, _number(what), reason)
     return None
 
 
@@ -118,24 +111,6 @@ def _history(room: str, since: str, clock: Callable[[], float]) -> AskHistory:
     except ValueError:
         raise UsageError("/history: a number of messages, or a time like 30m, 12h or 90d") from None
     return AskHistory(room, since=max(0, int((clock() - seconds) * 1000)), limit=MAX_PAGE)
-
-
-def _measure(action: Action, room: str) -> ClientFrame:
-    """Returns what is about who may do what."""
-    match action:
-        case commands.Invite(seconds):
-            return Invite(room) if seconds is None else Invite(room, seconds=seconds)
-        case commands.Moderate(what, whom, seconds, reason):
-            return Moderate(what, whom, room if what in ("allow", "disallow") else None, seconds, reason)
-        case commands.Banned():
-            return AskBans()
-        case commands.Redact(what, reason):
-            return Redact(room, _number(what), reason)
-        case commands.TopicLock(value):
-            return SetMode(room, topic_locked=value == "on" if value else None)
-        case commands.Mode(choice):
-            return SetMode(room, **_MODES.get(choice, {}))
-    raise UsageError(_why_missing(action))
 
 
 def _number(what: str) -> int:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from chatctl.deeds import DEEDS
+from chatctl.deeds import DEEDS, OF_A_ROOM
 from chatctl.messages import (
     LOBBY,
     Account,
@@ -267,7 +267,7 @@ def _account(frame: Account) -> str:
 def _moderated(frame: Moderated) -> str:
     before, behind = DEEDS[frame.what]
     words = f"{_cell(frame.name)} {before} {_cell(frame.whom)}{behind}"
-    if frame.room is not None and frame.what in ("allow", "disallow"):
+    if frame.room is not None and frame.what in OF_A_ROOM:
         words += f" #{_cell(frame.room)}"
     if frame.until is not None:
         words += f" until {_moment(frame.until)}"
