@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from chatctl.errors import FrameError, NotProven, Refused
 from chatctl.names import MAX_NAME, MAX_ROOM
 from chatctl.text import MAX_TOPIC
 
@@ -586,6 +587,18 @@ class Error(Frame, tag="error", kw_only=True):
     nonce: str | None = None
     fatal: bool = False
     wants: Literal["key", "password"] | None = None
+
+
+def error_of(
+    refusal: Refused | FrameError,
+    re: int | None = None,
+    *,
+    nonce: str | None = None,
+    fatal: bool = False,
+) -> Error:
+    """Returns the frame that says what was refused."""
+    wants = refusal.wants if isinstance(refusal, NotProven) else None
+    return Error(code=refusal.code, text=str(refusal), re=re, nonce=nonce, fatal=fatal, wants=wants)
 
 
 class Bye(Frame, tag="bye", kw_only=True):

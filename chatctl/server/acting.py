@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chatctl.errors import FrameError, NotProven, Refused
+from chatctl.errors import FrameError, Refused
 from chatctl.framing import Fault, check_nonce
 from chatctl.history.log import Post
 from chatctl.messages import (
@@ -28,6 +28,7 @@ from chatctl.messages import (
     Say,
     SetTopic,
     Tell,
+    error_of,
 )
 from chatctl.names import check_name, check_room
 from chatctl.server import identity, permissions
@@ -77,14 +78,6 @@ def refuse(session: Session, error: Refused | FrameError, frame: ClientFrame) ->
     # What makes a frame fatal here is its nonce, which cannot be sent back.
     nonce = None if fatal else getattr(frame, "nonce", None)
     session.complain(error_of(error, frame.n, nonce=nonce, fatal=fatal))
-
-
-def error_of(
-    error: Refused | FrameError, re: int | None, *, nonce: str | None = None, fatal: bool = False
-) -> Error:
-    """Returns the frame that says what was refused."""
-    wants = error.wants if isinstance(error, NotProven) else None
-    return Error(code=error.code, text=str(error), re=re, nonce=nonce, fatal=fatal, wants=wants)
 
 
 # Saying

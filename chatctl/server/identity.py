@@ -13,7 +13,7 @@ from chatctl.access import roles
 from chatctl.access.accounts import Account
 from chatctl.access.opened import AccessBook
 from chatctl.errors import NotProven, Refused
-from chatctl.messages import LOBBY, Error, Login, Register
+from chatctl.messages import LOBBY, Login, Register, error_of
 from chatctl.messages import Account as AccountFrame
 from chatctl.names import check_name, fold
 from chatctl.server.entrance import log_in as check_password
@@ -67,7 +67,7 @@ def log_in(shared: Shared, session: Session, frame: Login) -> None:
             session.tries += 1
             if session.tries < MAX_TRIES:
                 raise
-            session.cut(_fatal(refusal, frame.n))
+            session.cut(error_of(refusal, frame.n, fatal=True))
             return
         _become(shared, session, account, frame.n)
 
@@ -136,7 +136,7 @@ def recheck(shared: Shared, session: Session) -> None:
     except Refused as refusal:
         if refusal.code == "storage":
             raise
-        session.cut(_fatal(refusal, None))
+        session.cut(error_of(refusal, fatal=True))
         return
     _leave_closed_rooms(shared, session)
     if session.role != session.told_role and not session.proving:
@@ -155,11 +155,6 @@ def _leave_closed_rooms(shared: Shared, session: Session) -> None:
         if not session.may_enter(room.name):
             room.leave(session, answer=True)
             shared.hub.close_if_unused(room)
-
-
-def _fatal(refusal: Refused, re: int | None) -> Error:
-    wants = refusal.wants if isinstance(refusal, NotProven) else None
-    return Error(code=refusal.code, text=str(refusal), re=re, fatal=True, wants=wants)
 
 
 def _tell_role(session: Session, re: int | None) -> None:

@@ -16,7 +16,7 @@ from collections import deque
 from contextlib import suppress
 
 from chatctl.errors import Refused
-from chatctl.messages import MAX_HANDSHAKE, Error
+from chatctl.messages import MAX_HANDSHAKE, error_of
 from chatctl.server.dialects.choice import dialect_for
 from chatctl.server.dialects.native import Native
 from chatctl.server.first_bytes import Kind, kind_of
@@ -78,7 +78,7 @@ class Unwelcome:
             dialect = dialect_for(Kind.plain if self.kind is Kind.plain else Kind.native)
         except (OSError, ImportError):  # There may be no descriptor to read the modules by.
             dialect = Native()
-        return dialect.farewell(Error(code=self._refusal.code, text=str(self._refusal), fatal=True))
+        return dialect.farewell(error_of(self._refusal, fatal=True))
 
 
 def _answer(refusal: Refused) -> bytes:

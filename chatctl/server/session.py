@@ -25,6 +25,7 @@ from chatctl.messages import (
     Ping,
     Renamed,
     Role,
+    error_of,
 )
 from chatctl.server import acting, identity, permissions, sockets
 from chatctl.server.admission import TokenBucket
@@ -193,7 +194,7 @@ class Session:
             sockets.tune(self._sock)
             self._serve()
         except Refused as refusal:
-            self.end(Error(code=refusal.code, text=str(refusal), fatal=True))
+            self.end(error_of(refusal, fatal=True))
         except Exception:
             log.exception("the session of %s failed", self.name or self.address)
             self.end(Error(code="internal", text="the server made a mistake, sorry", fatal=True))
@@ -307,7 +308,7 @@ class Session:
             entry = entrance.enter(self, hello, name)
         except Refused as refusal:
             number = frame.re if isinstance(frame, Fault) else frame.n
-            return acting.error_of(refusal, number, fatal=True)
+            return error_of(refusal, number, fatal=True)
         self._note_coming(hello, entry)
         self.send_frame(entrance.welcome(self, hello, entry))
         for room, after in rooms.items():
