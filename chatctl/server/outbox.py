@@ -27,6 +27,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from chatctl.server.waking import WakingSelector
 from chatctl.tls import PIECE, Channel
 
 # MSG_DONTWAIT leaves the socket itself blocking, for the thread that reads it.
@@ -329,37 +330,27 @@ class Drainer:
 
     def start(self) -> None:
         """Starts the thread; from now on `stop` must be called."""
-        self._selector = selectors.DefaultSelector()
-        self._woken, self._wake = socket.socketpair()
-        self._woken.setblocking(False)
-        self._wake.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._selector = WakingSelector()
         self._thread.start()
 
     def stop(self) -> None:
         """Ends the thread and waits for it. No outbox may be in use any more."""
         self._stopping = True
-        self._notify()
+        self._selector.wake()
         self._thread.join()
         self._selector.close()
-        self._woken.close()
-        self._wake.close()
 
     def watch(self, outbox: Outbox) -> None:
         """Drains `outbox` whenever its socket takes more, until it is empty."""
         self._requests.append((outbox, None))
-        self._notify()
+        self._selector.wake()
 
     def forget(self, outbox: Outbox) -> None:
         """Watches `outbox` no longer; returns when its socket may be closed."""
         done = threading.Event()
         self._requests.append((outbox, done))
-        self._notify()
+        self._selector.wake()
         done.wait()
-
-    def _notify(self) -> None:
-        with suppress(BlockingIOError):  # Enough wake-ups are waiting to be seen.
-            self._wake.send(b"\0")
 
     def _run(self) -> None:
         while not self._stopping:
@@ -372,10 +363,7 @@ class Drainer:
                 self._answer_requests()
 
     def _answer_requests(self) -> None:
-        try:
-            self._woken.recv(4096)
-        except BlockingIOError:
-            return
+        self._selector.note_woken()
         while self._requests:
             outbox, done = self._requests.popleft()
             if done is None:

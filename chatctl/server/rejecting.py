@@ -21,6 +21,7 @@ from chatctl.server.dialects.choice import dialect_for
 from chatctl.server.dialects.native import Native
 from chatctl.server.first_bytes import Kind, kind_of
 from chatctl.server.line import SILENT_SECONDS
+from chatctl.server.waking import WakingSelector
 
 log = logging.getLogger(__name__)
 
@@ -111,21 +112,15 @@ class Rejecter:
 
     def start(self) -> None:
         """Starts the thread; from now on `stop` must be called."""
-        self._selector = selectors.DefaultSelector()
-        self._woken, self._wake = socket.socketpair()
-        self._woken.setblocking(False)
-        self._wake.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._selector = WakingSelector()
         self._thread.start()
 
     def stop(self) -> None:
         """Tells those who are still waited for, ends the thread, and waits for it."""
         self._stopping = True
-        self._notify()
+        self._selector.wake()
         self._thread.join()
         self._selector.close()
-        self._woken.close()
-        self._wake.close()
 
     def send_away(self, sock: socket.socket, refusal: Refused) -> None:
         """Has a client told why it cannot come in, and closes its socket. Never waits.
@@ -137,11 +132,7 @@ class Rejecter:
             unwelcome.tell()
             return
         self._arrivals.append(unwelcome)
-        self._notify()
-
-    def _notify(self) -> None:
-        with suppress(BlockingIOError):  # Enough wake-ups are waiting to be seen.
-            self._wake.send(b"\0")
+        self._selector.wake()
 
     def _run(self) -> None:
         while not self._stopping:
@@ -164,8 +155,7 @@ class Rejecter:
         return None if oldest is None else max(0.0, oldest.deadline - time.monotonic())
 
     def _wait_for_arrivals(self) -> None:
-        with suppress(BlockingIOError):
-            self._woken.recv(READ_BYTES)
+        self._selector.note_woken()
         while self._arrivals:
             unwelcome = self._arrivals[0]
             self._waiting[unwelcome] = None
