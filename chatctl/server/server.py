@@ -315,7 +315,10 @@ class Server:
         """Does once what the first password, or browser, would wait for; returns whether it is done."""
         try:
             passwords.prepare()
-            _prepare_web()
+            # Imported here: that takes long, and nobody is to wait for it.
+            from chatctl.server.web import visit
+
+            visit.prepare()
         except (OSError, ImportError) as error:  # There may be no descriptor to read the modules by.
             self._complain(f"cannot be ready for passwords and browsers yet: {error}")
             return False
@@ -441,13 +444,6 @@ def _signals() -> Iterator[SimpleQueue[int]]:
         theirs.close()
         watcher.join()
         ours.close()
-
-
-def _prepare_web() -> None:
-    """Does once, before anybody waits for it, what the first browser would have to wait for."""
-    from chatctl.server.web import table, visit  # noqa: F401 - what they import takes long
-
-    table.routes()
 
 
 def _own_names(config: Config) -> set[str]:

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from chatctl.server.shared import Shared
 
 
-CHECKS = 10  # that are made where others come once: whoever watches over it asks every few seconds
-
-
 class Health(Struct):
     """The answer where all is well."""
 
@@ -26,10 +23,8 @@ class Health(Struct):
     version: str
 
 
-def healthz(shared: Shared, session: Session, _request: Request) -> Response:
+def healthz(shared: Shared, _session: Session, _request: Request) -> Response:
     """Returns that it does; or an error, where what is said could not be kept."""
-    if not session.served:
-        shared.admission.credit(session.address, 1 - 1 / CHECKS)
     try:
         shared.log.check()
     except StorageError as error:

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from chatctl.server.session import Session
     from chatctl.server.shared import Shared
 
-# A browser asks each time, and is told that nothing has changed: after an update it has all of the new page.
 CONNECTIONS = 6  # that a browser makes to one server, at most, where others make one
+# A browser asks each time, and is told that nothing has changed: after an update it has all of the new page.
 CACHE = {"Cache-Control": "no-cache"}
 
 
 def routes() -> tuple[Route, ...]:
     """Returns what there is to be had of the page."""
-    return tuple(Route("GET", path, _File(path, kind, body)) for path, (kind, body) in files().items())
+    share = 1 / CONNECTIONS
+    return tuple(Route("GET", path, _File(path, *file), share) for path, file in files().items())
 
 
 class _File:
@@ -37,9 +38,7 @@ class _File:
         self._fresh = Response(200, fresh, body)
         self._packed = Response(200, fresh | {"Content-Encoding": "gzip"}, gzip.compress(body, mtime=0))
 
-    def __call__(self, shared: Shared, session: Session, request: Request) -> Response:
-        if not session.served:
-            shared.admission.credit(session.address, 1 - 1 / CONNECTIONS)
+    def __call__(self, _shared: Shared, _session: Session, request: Request) -> Response:
         if self._is_known(request.headers.get("if-none-match", "")):
             return self._known
         return self._packed if _takes_gzip(request.headers.get("accept-encoding", "")) else self._fresh

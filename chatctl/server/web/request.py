@@ -95,7 +95,6 @@ class Streaming(Struct, frozen=True):
         begin: called once the head was sent, on the session's thread. From then on the session's `send` sends
             a piece, from any thread, without waiting. When `begin` returns, the answer goes on.
         end: called when the client, or the server, has ended it.
-        last: returns the last piece, of a session's farewell; nothing for none.
         status: of HTTP.
     """
 

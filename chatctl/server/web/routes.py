@@ -22,11 +22,13 @@ class Route(NamedTuple):
         method: in capitals; ``GET`` answers ``HEAD`` too.
         path: in which ``{name}`` stands for one part, any but an empty one.
         answer: called on the session's own thread, which may wait. It may raise `Problem`, and `Refused`.
+        share: of a newcomer, as which a connection counts on which this is asked for first.
     """
 
     method: str
     path: str
     answer: Handler
+    share: float = 1.0
 
 
 class Found(NamedTuple):

@@ -10,8 +10,11 @@ from chatctl.server.web.health import healthz
 from chatctl.server.web.routes import Route
 from chatctl.server.web.upgrade import upgrade
 
+CHECKS = 10  # that are made where others come once: whoever watches over a server asks every few seconds
+
 
 @cache
 def routes() -> tuple[Route, ...]:
     """Returns the table of routes."""
-    return (Route("GET", "/ws", upgrade), *pages.routes(), Route("GET", "/healthz", healthz), *ROUTES)
+    health = Route("GET", "/healthz", healthz, 1 / CHECKS)
+    return (Route("GET", "/ws", upgrade), *pages.routes(), health, *ROUTES)

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from chatctl.server.shared import Shared
 
 
+def prepare() -> None:
+    """Does once what the first browser would have to wait for."""
+    routes()
+
+
 class Visit:
     """What one client asks for, on one connection.
 
@@ -84,8 +89,11 @@ class Visit:
     def _answer(self, request: Request) -> Answer:
         assert self._found is not None
         self._session.attend()
+        route = self._found.route
+        if route.share < 1 and not self._session.served:
+            self._shared.admission.credit(self._session.address, 1 - route.share)
         asked = structs.replace(request, parts=self._found.parts, place=self._place)
-        return self._found.route.answer(self._shared, self._session, asked)
+        return route.answer(self._shared, self._session, asked)
 
     def _stream(self, answer: Streaming) -> None:
         send = self._session.send
