@@ -55,3 +55,13 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback
+
+
+def is_unspecified(host: str) -> bool:
+    """Whether a host means all addresses of this machine (RFC 4291 section 2.5.2), as an empty one does."""
+    import ipaddress
+
+    try:
+        return not host or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False

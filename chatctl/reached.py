@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shlex
 import socket
 from contextlib import suppress
 from urllib.parse import quote
 
-from chatctl.address import is_loopback, join_address
+from chatctl.address import is_loopback, is_unspecified, join_address
 from chatctl.invite import Invitation, format_link, parse_link
 from chatctl.messages import LOBBY
 
@@ -65,7 +64,7 @@ def addresses(host: str) -> list[str]:
     families = _families(host)
     if not families:
         return [host]
-    found = [address for family in families if (address := _seen_by(family))]
+    found = [address for family in families if (address := seen_by(family))]
     name = socket.gethostname()
     if _HOST_NAME.fullmatch(name):
         found.append(name)
@@ -74,17 +73,13 @@ def addresses(host: str) -> list[str]:
 
 def _families(host: str) -> list[socket.AddressFamily]:
     """Returns of which kind the addresses are that `host` means; none if it means but one."""
-    try:
-        address = ipaddress.ip_address(host or "::")
-    except ValueError:
+    if not is_unspecified(host):
         return []
-    if not address.is_unspecified:
-        return []
-    ipv6 = [] if address.version == 4 else [socket.AF_INET6]
+    ipv6 = [socket.AF_INET6] if ":" in host or not host else []
     return [socket.AF_INET, *ipv6] if not ipv6 or socket.has_dualstack_ipv6() else ipv6
 
 
-def _seen_by(family: socket.AddressFamily) -> str | None:
+def seen_by(family: socket.AddressFamily) -> str | None:
     """Returns the address from which this machine would send to anywhere; None without a route."""
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((_ANYWHERE[family], _PORT))  # which of UDP sends nothing

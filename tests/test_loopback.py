@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatctl.address import is_loopback
+from chatctl.address import is_loopback, is_unspecified
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,13 @@ def test_this_machine(host: str) -> None:
 )
 def test_others(host: str) -> None:
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "0:0:0:0:0:0:0:0"])
+def test_these_mean_all_addresses(host: str) -> None:
+    assert is_unspecified(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "192.0.2.1", "localhost", "0.0.0.0.evil.test"])
+def test_these_mean_one(host: str) -> None:
+    assert not is_unspecified(host)

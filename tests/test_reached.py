@@ -66,13 +66,13 @@ def test_the_name_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["", "x'; rm -rf ~", "-x", "a b", "\x1b[2J"])
 def test_a_name_that_is_none_is_left_out(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: name)
-    monkeypatch.setattr(reached, "_seen_by", lambda _family: None)
+    monkeypatch.setattr(reached, "seen_by", lambda _family: None)
     assert addresses("0.0.0.0") == ["localhost"]
 
 
 def test_only_addresses_of_the_kind_that_is_listened_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "")
-    monkeypatch.setattr(reached, "_seen_by", lambda family: family.name)
+    monkeypatch.setattr(reached, "seen_by", lambda family: family.name)
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: True)
     assert addresses("0.0.0.0") == ["AF_INET"]
     assert addresses("::") == ["AF_INET", "AF_INET6"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chatctl.cli.links import print_links
 from chatctl.cli.options import DataDirectory, data_directory
 from chatctl.errors import ChatError, Refused
 
@@ -107,7 +108,7 @@ def _invite(
     with _told(), open_or_make_book(directory) as book:
         server = inviting.find_server(directory, named, port)
         links = inviting.invite(book, invited, server)
-    _print(links, tls=server.tls, qr=qr)
+    print_links(links, tls=server.tls, qr=qr)
 
 
 def _refuse_options(ctx: typer.Context) -> None:
@@ -128,19 +129,6 @@ def _address(given: str | None) -> tuple[str | None, int | None]:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--host") from None
     return host, port or None
-
-
-def _print(links: list[str], *, tls: bool, qr: bool) -> None:
-    import sys
-
-    from chatctl.qr import qr_code
-    from chatctl.reached import browser_line, join_line
-
-    for link in links:
-        typer.echo(join_line(link))
-    typer.echo(browser_line(links[0], tls=tls))
-    if qr and sys.stdout and sys.stdout.isatty():
-        typer.echo(f"\n{qr_code(links[0])}", nl=False)
 
 
 @invite.command("list")

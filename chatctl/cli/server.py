@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chatctl.address import DEFAULT_HOST, DEFAULT_PORT, is_loopback
+from chatctl.cli.links import print_links
 from chatctl.cli.options import DataDirectory, data_directory
 from chatctl.server.tls_mode import TlsMode
 from chatctl.text import parse_duration
@@ -264,23 +264,19 @@ def _print_address(host: str, port: int) -> None:
 
 
 def _print_links(running: Server, *, qr: bool) -> None:
-    """Prints what to send to others: on standard output alone, for with a key it is a secret."""
-    from chatctl.reached import browser_line, join_line, links
+    """Prints by what others come in, or where one's own browser does."""
+    from chatctl.reached import browser_line, links
 
     host, port = running.address
     found = links(host, port, running.pin, key=running.key)
     for_others = bool(running.key) if running.closed else not is_loopback(host)
     if for_others:
         typer.echo("send one of these to whoever may come in:" if running.closed else "anyone may come in:")
-        for link in found:
-            typer.echo(join_line(link))
-    elif running.closed:
+        print_links(found, tls=running.tls, qr=qr)
+        return
+    if running.closed:
         typer.echo("a key is needed: `chatctl invite` makes one for somebody, --new-key one for all")
     typer.echo(browser_line(found[0], tls=running.tls))
-    if qr and for_others and sys.stdout and sys.stdout.isatty():
-        from chatctl.qr import qr_code
-
-        typer.echo(f"\n{qr_code(found[0])}", nl=False)
 
 
 def _say_what_is_kept(data: Path | None) -> None:

@@ -33,9 +33,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from chatctl.address import is_unspecified
 from chatctl.durable import put_file
 from chatctl.errors import DataError
 from chatctl.history.directory import CERTIFICATE, CERTIFICATE_KEY
+from chatctl.reached import seen_by
 from chatctl.tls import pin_of
 
 log = logging.getLogger(__name__)
@@ -179,13 +181,9 @@ def _names(host: str, address: str) -> list[x509.GeneralName]:
 
 def _own_addresses(address: str) -> Iterator[str]:
     """Yields the addresses this machine is reached by, as far as it can be asked without the network."""
-    if address not in ("0.0.0.0", "::"):  # noqa: S104 - not listened on here
+    if not is_unspecified(address):
         yield address.partition("%")[0]
-    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        # Connecting a datagram socket sends nothing: the system only chooses the address it would send from.
-        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((elsewhere, 9))
-            yield probe.getsockname()[0]
+    yield from filter(None, map(seen_by, (socket.AF_INET, socket.AF_INET6)))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         for _, name in socket.if_nameindex():
             with suppress(OSError):  # It has none, or this is not Linux.

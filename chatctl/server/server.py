@@ -23,7 +23,7 @@ from chatctl import names
 from chatctl.access import address, passwords
 from chatctl.access.address import Address
 from chatctl.access.opened import AccessBook
-from chatctl.address import is_loopback
+from chatctl.address import is_loopback, is_unspecified
 from chatctl.errors import DataError, Refused, StorageError
 from chatctl.history.log import Log
 from chatctl.history.memory import MemoryLog
@@ -449,4 +449,5 @@ def _signals() -> Iterator[SimpleQueue[int]]:
 def _own_names(config: Config) -> set[str]:
     """Returns what the server is called, besides the addresses at which connections arrive."""
     name = socket.gethostname()
-    return {config.host, name, name.partition(".")[0] + ".local"} - {"", "0.0.0.0", "::"}  # noqa: S104
+    names = (config.host, name, name.partition(".")[0] + ".local")
+    return {one for one in names if not is_unspecified(one)}
