@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-# By their numbers among a terminal's 256, as `client.display.themes` has them.
-ON_LIGHT = (160, 130, 94, 58, 28, 22, 23, 24, 26, 62, 56, 129, 127, 125, 162, 97)
-ON_DARK = (203, 208, 214, 184, 148, 77, 42, 44, 39, 69, 105, 141, 177, 207, 211, 180)
+from chatctl.hues import ON_DARK, ON_LIGHT
+
 _LEVELS = (0, 95, 135, 175, 215, 255)  # of red, green and blue, in the cube of 6 x 6 x 6 that begins at 16
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rich.style import Style
 
 from chatctl.client.display.look import Theme
+from chatctl.hues import ON_DARK, ON_LIGHT
 from chatctl.names import fold
 
 
@@ -84,7 +85,7 @@ _COLOURS = {
         waiting=136,
     ),
     Theme.dark: _Colours(
-        names=(203, 208, 214, 184, 148, 77, 42, 44, 39, 69, 105, 141, 177, 207, 211, 180),
+        names=ON_DARK,
         faint=246,
         alarm=203,
         mention=227,
@@ -94,7 +95,7 @@ _COLOURS = {
         waiting=179,
     ),
     Theme.light: _Colours(
-        names=(160, 130, 94, 58, 28, 22, 23, 24, 26, 62, 56, 129, 127, 125, 162, 97),
+        names=ON_LIGHT,
         faint=242,
         alarm=124,
         mention=161,
