@@ -5,14 +5,21 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.forked import close_forge
 
-pytest.register_assert_rewrite("tests.helpers", "tests.witness", "tests.window")
+if TYPE_CHECKING:
+    from tests.helpers import RunningServer
+    from tests.house import House
+
+pytest.register_assert_rewrite("tests.helpers", "tests.house", "tests.witness", "tests.window")
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -55,3 +62,34 @@ def _own_settings(_homes: str, monkeypatch: pytest.MonkeyPatch) -> None:
     home = f"{_homes}/{next(_numbers)}"
     monkeypatch.setenv("XDG_CONFIG_HOME", f"{home}/config")
     monkeypatch.setenv("XDG_STATE_HOME", f"{home}/state")
+
+
+# Servers that many files of tests are about. What they are made with is imported once it is rewritten.
+
+
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[RunningServer]:
+    """A server that takes whatever comes, as quickly as it comes."""
+    from tests.helpers import running_server
+
+    with running_server("--rate", "0") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, Path]]:
+    """A server, and where it keeps its data."""
+    from tests.helpers import running_server
+
+    data = tmp_path_factory.mktemp("data")
+    with running_server("--rate", "0", "--data", str(data)) as server:
+        yield server, data
+
+
+@pytest.fixture
+def house(running: tuple[RunningServer, Path]) -> Iterator[House]:
+    """The same server, whose people have accounts; their clients are closed at the end."""
+    from tests.house import House
+
+    with ExitStack() as clients:
+        yield House(*running, clients)

@@ -10,24 +10,11 @@ import pytest
 
 from chatctl.access.opened import AccessBook
 from tests.curl import Api
-from tests.helpers import RunningServer, fresh, running_server
+from tests.helpers import fresh, running_server
 from tests.house import PASSWORD, House, act, done, ending
 from tests.test_private_rooms import set_mode
 
 KEY = "the-key-of-the-server"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, Path]]:
-    data = tmp_path_factory.mktemp("data")
-    with running_server("--rate", "0", "--data", str(data)) as server:
-        yield server, data
-
-
-@pytest.fixture
-def house(running: tuple[RunningServer, Path]) -> Iterator[House]:
-    with ExitStack() as clients:
-        yield House(*running, clients)
 
 
 @pytest.fixture(scope="module")

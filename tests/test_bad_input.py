@@ -46,12 +46,6 @@ BAD_NAMES = {
 each_bad_name = pytest.mark.parametrize("name", BAD_NAMES.values(), ids=BAD_NAMES.keys())
 
 
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[RunningServer]:
-    with running_server("--rate", "0") as server:
-        yield server
-
-
 @pytest.fixture
 def server(shared_server: RunningServer) -> Iterator[RunningServer]:
     """A server on which two others chat, and notice nothing of what the test does."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import get_args
 
@@ -11,23 +9,10 @@ import pytest
 
 from chatctl.access.opened import AccessBook
 from chatctl.messages import MAX_REASON, Measure
-from tests.helpers import RawClient, RunningServer, fresh, running_server, wait_for
+from tests.helpers import RawClient, fresh, running_server, wait_for
 from tests.house import PASSWORD, House, act, bans, done, ending, only
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, Path]]:
-    data = tmp_path_factory.mktemp("data")
-    with running_server("--rate", "0", "--data", str(data)) as server:
-        yield server, data
-
-
-@pytest.fixture
-def house(running: tuple[RunningServer, Path]) -> Iterator[House]:
-    with ExitStack() as clients:
-        yield House(*running, clients)
 
 
 # Kicking

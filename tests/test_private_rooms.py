@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +14,6 @@ from tests.house import PASSWORD, House, act, done, only
 
 PRIVATE = {"invite_only": True}
 SECRET = {"invite_only": True, "hidden": True}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, Path]]:
-    data = tmp_path_factory.mktemp("data")
-    with running_server("--rate", "0", "--data", str(data)) as server:
-        yield server, data
-
-
-@pytest.fixture
-def house(running: tuple[RunningServer, Path]) -> Iterator[House]:
-    with ExitStack() as clients:
-        yield House(*running, clients)
 
 
 def set_mode(client: RawClient, room: str, **modes: bool) -> dict[str, Any]:

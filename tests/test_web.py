@@ -32,12 +32,6 @@ from tests.helpers import (
 SLOW = 30.0  # seconds for what the server waits ten for
 
 
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[RunningServer]:
-    with running_server("--rate", "0") as server:
-        yield server
-
-
 @pytest.fixture
 def server(shared_server: RunningServer) -> Iterator[RunningServer]:
     """A server on which two others chat, and notice nothing of what the test does; nothing is posted."""
