@@ -348,9 +348,9 @@ def _become(request: dict[str, Any]) -> None:
     if request["terminal"]:
         _take_terminal()
     sys.argv = ["chatctl", *request["args"]]
-    sys.stdin = sys.__stdin__ = _stream(sys.stdin, "r")  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = _stream(sys.stdout, "w")  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _stream(sys.stderr, "w")  # type: ignore[misc]
+    sys.stdin = sys.__stdin__ = _stream(sys.stdin, "r")  # type: ignore[misc]  # final, but for whoever starts
+    sys.stdout = sys.__stdout__ = _stream(sys.stdout, "w")  # type: ignore[misc]  # as above
+    sys.stderr = sys.__stderr__ = _stream(sys.stderr, "w")  # type: ignore[misc]  # as above
 
 
 class Ending:
@@ -365,7 +365,7 @@ class Ending:
         code = error.code if isinstance(error, SystemExit) else int(error is not None)
         if kind and error and not isinstance(error, SystemExit):
             sys.excepthook(kind, error, traceback)
-        threading._shutdown()  # type: ignore[attr-defined]
+        threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter calls at its end
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             try:
@@ -385,7 +385,7 @@ def _take_terminal() -> None:
 
 
 def _stream(like: Any, mode: str) -> Any:
-    made: Any = open(like.fileno(), mode, encoding=like.encoding, errors=like.errors, closefd=False)  # noqa: SIM115
+    made: Any = os.fdopen(like.fileno(), mode, encoding=like.encoding, errors=like.errors, closefd=False)
     made.reconfigure(line_buffering=like is sys.stderr or made.isatty(), write_through=like.write_through)
     return made
 

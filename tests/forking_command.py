@@ -14,7 +14,7 @@ def main(path: str, *args: str) -> int:
     request = {
         "args": args,
         "env": dict(os.environ),
-        "cwd": os.getcwd(),  # noqa: PTH109
+        "cwd": os.getcwd(),  # noqa: PTH109 - pathlib takes as long to import as all else here
         "session": False,
         "terminal": False,
     }

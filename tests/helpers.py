@@ -97,7 +97,7 @@ class RunningServer:
         where = () if kept else ("--data", self._data.name)
         reading, writing = os.pipe()
         self.stdout = os.fdopen(reading)
-        with open(os.devnull) as nothing, os.fdopen(writing) as output:  # noqa: PTH123
+        with Path(os.devnull).open() as nothing, os.fdopen(writing) as output:
             self.proc = start(
                 ["serve", "--port", "0", *where, *args],
                 environment(**(env or {})),

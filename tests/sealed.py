@@ -25,7 +25,7 @@ _POINTER = 24  # where in its object _ssl has OpenSSL's: behind the object's hea
 
 
 def _pointer(tls: ssl.SSLObject | ssl.SSLSocket) -> int:
-    inner: Any = tls._sslobj  # type: ignore[union-attr]
+    inner: Any = tls._sslobj  # type: ignore[union-attr]  # of one whose handshake is done
     pointer = ctypes.c_void_p.from_address(id(inner) + _POINTER).value
     assert pointer
     assert _openssl.SSL_get_version(pointer).decode() == tls.version()

@@ -85,7 +85,7 @@ class Job:
 
     def __init__(self, server: RunningServer | str, line: str, cwd: Path, **env: str) -> None:
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by running
-        self._err = tempfile.TemporaryFile()  # noqa: SIM115
+        self._err = tempfile.TemporaryFile()  # noqa: SIM115 - closed by running
         reading, writing = os.pipe()
         self.stdin = os.fdopen(writing, "wb")
         with os.fdopen(reading) as source:

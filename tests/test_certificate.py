@@ -46,8 +46,9 @@ def shown(context: ssl.SSLContext) -> bytes:
 def test_what_is_in_it() -> None:
     made = parsed(certificate.fresh("192.0.2.7"))
     now = datetime.now(UTC)
-    assert isinstance(made.public_key(), ec.EllipticCurvePublicKey)
-    assert made.public_key().curve.name == "secp256r1"  # type: ignore[union-attr]
+    key = made.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    assert key.curve.name == "secp256r1"
     assert made.issuer == made.subject
     assert made.not_valid_before_utc < now < made.not_valid_after_utc
     assert timedelta(days=3640) < made.not_valid_after_utc - now < timedelta(days=3660)

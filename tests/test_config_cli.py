@@ -62,7 +62,7 @@ def told_by_join(path: Path, *args: str, **env: str) -> Any:
     """Returns the hello of ``chatctl join``."""
     with Silent() as server:
         given = environment(CHATCTL_CONFIG=str(path), **env)
-        with open(os.devnull, "r+") as nothing:  # noqa: PTH123
+        with Path(os.devnull).open("r+") as nothing:
             process = forked.start(["join", server.address, *args], given, [nothing.fileno()] * 3)
         try:
             hello = server.hello()
@@ -310,7 +310,7 @@ def test_several_at_once(path: Path) -> None:
     write(path, "# mine\n")
     wanted = {"theme": "dark", "bell": "all", "room": "dev", "name": "bob", "notify": "osc9"}
     env = environment(CHATCTL_CONFIG=str(path))
-    with open(os.devnull, "r+") as nothing:  # noqa: PTH123
+    with Path(os.devnull).open("r+") as nothing:
         streams = [nothing.fileno()] * 3
         setters = [forked.start(["config", "set", *pair], env, streams) for pair in wanted.items()]
         assert [setter.wait(SECONDS) for setter in setters] == [0] * len(wanted)

@@ -11,8 +11,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files as resources
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -30,6 +31,8 @@ from tests.window import Window
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
 
+Scheme = Literal["light", "dark"]
+
 MAX_BYTES = 60_000  # of the files of the page, as they lie there
 MAX_LOADED = 30_000  # bytes that a browser loads of them, packed
 CHROMIUM = shutil.which("chromium")
@@ -41,12 +44,8 @@ def _lacking() -> str:
     """Returns what these tests cannot do without and is not there."""
     if CHROMIUM is None:
         return "chromium is not installed"
-    try:
-        import axe_core_python  # noqa: F401
-        import playwright  # noqa: F401
-    except ImportError as error:
-        return f"{error.name} is not installed"
-    return ""
+    lacking = [name for name in ("axe_core_python", "playwright") if find_spec(name) is None]
+    return f"{', '.join(lacking)}: not installed" if lacking else ""
 
 
 @pytest.fixture(scope="module")
@@ -299,8 +298,9 @@ def test_names_have_the_same_colours(still: Page) -> None:
         shown.remove();
         return all;
     }"""
-    for theme in (Theme.light, Theme.dark):
-        still.emulate_media(color_scheme=theme.value)  # type: ignore[arg-type]
+    themes: dict[Scheme, Theme] = {"light": Theme.light, "dark": Theme.dark}
+    for scheme, theme in themes.items():
+        still.emulate_media(color_scheme=scheme)
         found = still.evaluate(script, names)
         colours = [palette(theme).name_style(name).color for name in names]
         triplets = [tuple(colour.get_truecolor()) for colour in colours if colour]
@@ -1203,12 +1203,13 @@ def test_pictures(visitor: Callable[..., Visitor], tmp_path: Path) -> None:
         others["carla"].send("tell", to="ann", text="lunch at one?")
         ann.page.locator("#talks .called").wait_for()
         ann.page.locator(".tab:has(.count)", has_text="ops").wait_for()
-        for picture, scheme, width in (
+        pictures: list[tuple[str, Scheme, int]] = [
             ("light", "light", 1280),
             ("dark", "dark", 1280),
             ("phone", "light", 360),
-        ):
-            ann.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        ]
+        for picture, scheme, width in pictures:
+            ann.page.emulate_media(color_scheme=scheme)
             ann.page.set_viewport_size({"width": width, "height": 800 if width > 360 else 720})
             ann.page.screenshot(path=where / f"page-{picture}.png")
             assert (where / f"page-{picture}.png").stat().st_size > 10_000
