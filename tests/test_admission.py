@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatctl.errors import Refused, TryLater
-from chatctl.history.memory import MemoryLog
 from chatctl.server.admission import Admission, TokenBucket, source_of
 from chatctl.server.penalties import Offence
-from chatctl.server.web.health import healthz
-from chatctl.server.web.request import Request
 from tests.clock import Clock
+from tests.fuzz.session import ADDRESS, HOST, serve
 
 # The rate
 
@@ -307,16 +303,14 @@ def test_connections_of_which_several_count_as_one() -> None:
     assert come_and_go(admission, "10.0.0.1", 2) == [None, "rate-limited"]
 
 
-def test_who_watches_over_the_server_may_come_more_often() -> None:
+@pytest.mark.parametrize(("path", "times"), [("/healthz", 10), ("/chat.js", 6), ("/api/rooms", 1)])
+def test_as_what_share_of_a_newcomer_those_count_who_ask_by_http(path: str, times: int) -> None:
     admission = Admission(0, 0, 2, Clock())
-    shared: Any = SimpleNamespace(admission=admission, log=MemoryLog())
-    session: Any = SimpleNamespace(address="10.0.0.1", served=False)
-    for _ in range(10):
-        assert come_and_go(admission, "10.0.0.1") == [None]
-        for served in (False, True):  # On one connection it is asked several times, too.
-            session.served = served
-            assert healthz(shared, session, Request("GET", "/healthz")).status == 200
-    assert come_and_go(admission, "10.0.0.1", 2) == [None, "rate-limited"]
+    asked = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    for _ in range(times):
+        # On one connection it is asked several times, too.
+        assert serve(2 * asked, admission=admission).count(b"HTTP/1.1 200 OK") == 2
+    assert come_and_go(admission, ADDRESS, 2) == [None, "rate-limited"]
 
 
 def test_credit_is_not_saved_up() -> None:

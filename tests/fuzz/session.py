@@ -65,12 +65,11 @@ def _complaining() -> Iterator[None]:
         log.removeHandler(complaints)
 
 
-def _shared(tls: TlsMode) -> Shared:
+def _shared(tls: TlsMode, admission: Admission) -> Shared:
     log = MemoryLog()
     config = Config(rate=0, tls=tls, insecure=tls is TlsMode.off)
     book = AccessBook(None)
     people = People(book.accounts)
-    admission = Admission(0, 0)
     resumption: Resumption[Session] = Resumption()
     return Shared(
         config=config,
@@ -101,11 +100,20 @@ def _encryption(config: Config) -> Encryption:
     return encryption
 
 
-def serve(data: bytes, tls: TlsMode = TlsMode.off, *, closed: bool = False) -> bytes:
+def serve(
+    data: bytes, tls: TlsMode = TlsMode.off, *, closed: bool = False, admission: Admission | None = None
+) -> bytes:
     """Returns what a fresh server answers to `data`, up to the end of the connection.
 
-    The client is there until the server has closed. A `closed` server wants a key that nobody has.
+    The client is there until the server has closed. A `closed` server wants a key that nobody has; by the
+    `admission` it remembers who came before.
+
+    Raises:
+        Refused: the admission refuses the connection.
     """
+    shared = _shared(tls, admission or Admission(0, 0))
+    shared.entrance.closed = closed
+    shared.admission.admit(ADDRESS)
     ours, theirs = _connection()
     with ours, _complaining():
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * LARGEST)
@@ -113,9 +121,6 @@ def serve(data: bytes, tls: TlsMode = TlsMode.off, *, closed: bool = False) -> b
         ours.shutdown(socket.SHUT_WR)
         reading = threading.Thread(target=_read_all, args=(ours, received := bytearray()))
         reading.start()
-        shared = _shared(tls)
-        shared.entrance.closed = closed
-        shared.admission.admit(ADDRESS)
         try:
             Session(shared, theirs, ADDRESS).run()
         finally:
