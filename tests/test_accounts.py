@@ -69,6 +69,20 @@ def test_the_owner_proves_it_by_the_password(accounts: Accounts) -> None:
     assert seen.seen == 1_000_000
 
 
+def test_a_full_disk_keeps_no_owner_out(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    accounts = Accounts(database)
+    accounts.add("Ann", "secret")
+    with database.reading() as connection:
+        connection.execute("PRAGMA query_only = on")
+    assert accounts.log_in("ann", "secret").name == "Ann"
+    with pytest.raises(Refused) as caught:
+        accounts.log_in("ann", "wrong!")
+    assert code(caught) == "auth-failed"
+    assert [account.seen for account in accounts.all()] == [None]
+    database.close()
+
+
 @pytest.mark.parametrize(
     ("name", "password"),
     [("ann", "Secret"), ("ann", ""), ("ann", "x" * 9_999), ("eve", "secret"), ("\u0430nn", "secret")],

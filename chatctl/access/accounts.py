@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from msgspec import Struct, structs
 
 from chatctl.access.database import Database
 from chatctl.access.passwords import always, check_password, hash_password, is_password
-from chatctl.errors import Refused
+from chatctl.errors import Refused, StorageError
 from chatctl.messages import Role
 from chatctl.names import check_name, fold, skeleton
 
@@ -120,11 +121,16 @@ class Accounts:
         if not right or account is None or account.stamp != _stamp(found[0]):
             raise Refused("auth-failed", "that is not the password of that account")
         account = structs.replace(account, seen=int(self._clock() * 1000))
+        with suppress(StorageError):  # A full disk keeps nobody out: when they came is not known then.
+            self._note_seen(account)
+        return account
+
+    def _note_seen(self, account: Account) -> None:
+        author = account.author
         with self._database.writing(held=False) as connection:
             connection.execute("UPDATE accounts SET seen = ? WHERE author = ?", (account.seen, author))
             if author in self._accounts:
                 self._accounts[author] = account
-        return account
 
     def set_password(self, name: str, password: str, wanted: Callable[[], bool] = always) -> Account:
         """Gives an account another password.
