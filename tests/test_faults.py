@@ -272,18 +272,25 @@ def test_clients_are_turned_away_while_there_are_no_descriptors() -> None:
         assert len(server.log.splitlines()) < 200
 
 
-def test_clients_are_turned_away_while_there_are_no_threads(tmp_path: Path) -> None:
-    # Limits on processes do not bind root, so the refusal is made where Python would meet it.
-    (tmp_path / "sitecustomize.py").write_text(
+def limit_threads(place: Path, most: int) -> dict[str, str]:
+    """Returns an environment in which a process has so many threads, at most.
+
+    Limits on processes do not bind root, so the refusal is made where Python would meet it.
+    """
+    (place / "sitecustomize.py").write_text(
         "import threading\n"
         "start = threading.Thread.start\n"
         "def limited(thread):\n"
-        "    if threading.active_count() >= 20:\n"
+        f"    if threading.active_count() >= {most}:\n"
         '        raise RuntimeError("can\'t start new thread")\n'
         "    start(thread)\n"
         "threading.Thread.start = limited\n"
     )
-    env = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    return {"PYTHONPATH": f"{place}:{ROOT}"}
+
+
+def test_clients_are_turned_away_while_there_are_no_threads(tmp_path: Path) -> None:
+    env = limit_threads(tmp_path, 20)
     with running_server(env=env) as server, undisturbed(server), ExitStack() as clients:
         inside = enter_until_full(server, clients, most=20)
         inside[0].say("still here")
@@ -413,9 +420,13 @@ def test_a_killed_server_can_be_started_again_at_once() -> None:
 # Not beginning
 
 
-def start_in_vain(*args: str, preexec: Callable[[], None] | None = None) -> str:
+def start_in_vain(
+    *args: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
+) -> str:
     """Starts a server that cannot begin; returns the one line that says why not."""
-    done = forked.run(["serve", "--port", "0", *args], environment(), timeout=SECONDS, preexec=preexec)
+    done = forked.run(
+        ["serve", "--port", "0", *args], environment(**env or {}), timeout=SECONDS, preexec=preexec
+    )
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     assert done.stderr.startswith("chatctl: ") and done.stderr.count("\n") == 1, done.stderr
     return done.stderr
@@ -444,6 +455,22 @@ def test_a_privileged_port_is_told_in_one_line() -> None:
     if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) < 2:
         pytest.skip("no port is privileged here")
     assert "port 1:" in start_in_vain("--port", "1", preexec=drop_privilege)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 6])  # The log's, the one for signals, the server's own.
+def test_too_few_threads_are_told_in_one_line(most: int, tmp_path: Path) -> None:
+    # What was opened for a thread that never was ends with the process: Python may not warn of that.
+    env = limit_threads(tmp_path, most) | {"PYTHONWARNINGS": "ignore"}
+    assert "ulimit -u" in start_in_vain("--ephemeral", env=env)
+
+
+def leave_few_files() -> None:
+    """Leaves a process too few descriptors to serve with. To be called in it."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (14, 14))
+
+
+def test_too_few_descriptors_are_told_in_one_line(tmp_path: Path) -> None:
+    assert "ulimit -n" in start_in_vain("--data", str(tmp_path / "data"), preexec=leave_few_files)
 
 
 # Standard error

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,6 +21,8 @@ from chatctl.client.complaint import complain
 from chatctl.errors import ChatError
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
+NO_THREADS = "can't start new thread"  # which Python says by a RuntimeError
 
 app = typer.Typer(
     cls=Commands,
@@ -55,11 +57,21 @@ def told_in_one_line() -> Iterator[None]:
         complain(str(error))
         raise SystemExit(error.exit_code) from None
     except OSError as error:
+        if error.errno in NO_DESCRIPTORS:
+            _end(f"cannot go on: {error.strerror} (ulimit -n)")
         if error.filename is not None or error.errno not in DISK_FULL:
             raise
         sys.stdout = None  # What is left to be written would fail again.
-        complain(f"cannot write: {error.strerror}")
-        raise SystemExit(ChatError.exit_code) from None
+        _end(f"cannot write: {error.strerror}")
+    except RuntimeError as error:
+        if str(error) != NO_THREADS:
+            raise
+        _end("cannot go on: this user, or this machine, may have no more threads (ulimit -u)")
+
+
+def _end(text: str) -> NoReturn:
+    complain(text)
+    raise SystemExit(ChatError.exit_code) from None
 
 
 def _print_version(wanted: bool) -> None:

@@ -118,12 +118,12 @@ class BackgroundHandler(logging.Handler):
     """
 
     def __init__(self, target: logging.Handler, capacity: int = CAPACITY) -> None:
-        super().__init__()
         self._target = target
         self._records: queue.Queue[logging.LogRecord | None] = queue.Queue(capacity)
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
+        super().__init__()  # From now on logging closes it.
 
     def emit(self, record: logging.LogRecord) -> None:
         """Leaves `record` to the thread."""

@@ -132,19 +132,25 @@ class Server:
         try:
             self._shared.encryption.start(self.address[0])
             self.key = self._shared.entrance.settle_key(self.address[0])
+            self._listener = listener
+            self._begin()
         except BaseException:
+            # There is nothing to stop: of what was begun, each thread ends by itself, or with the process.
+            self._listener = None
+            self._stopping.set()
             listener.close()
             raise
-        self._listener = listener
+
+    def _begin(self) -> None:
         raise_file_limit()
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        names.prepare()
         threading.stack_size(STACK_BYTES)
         self._shared.drainer.start()
         self._rejecter.start()
         self._keeper.start()
         self._tidier.start()
         self._acceptor.start()
-        names.prepare()
 
     @property
     def pin(self) -> str:
