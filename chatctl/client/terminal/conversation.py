@@ -251,17 +251,16 @@ class Conversation:
 
     def _came_and_went(self, event: Presence) -> Iterator[Frame]:
         self.places.presence(event)
-        mine = self.name in event.left and event.room in self._parting
-        if mine:
-            yield self._gone(event.room)
+        if self.name in event.left:
+            yield self._gone(event.room, asked=event.room in self._parting)
         elif shown := self._unignored(event):
             yield shown
 
-    def _gone(self, room: str) -> Notice:
+    def _gone(self, room: str, *, asked: bool = True) -> Notice:
         """Notes that one is in a room no more."""
         self._parting.discard(room)
         self.places.leave(room)
-        return Notice(f"you left {room_label(room)}")
+        return Notice(f"you {'left' if asked else 'are no longer in'} {room_label(room)}")
 
     def _unignored(self, event: Presence) -> Presence | None:
         """Returns who came and went, but for those who are ignored; None if nobody else did."""
