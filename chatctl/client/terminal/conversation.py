@@ -259,7 +259,7 @@ class Conversation:
     def _gone(self, room: str, *, asked: bool = True) -> Notice:
         """Notes that one is in a room no more."""
         self._parting.discard(room)
-        self.places.leave(room)
+        self.places.leave(room, asked=asked)
         return Notice(f"you {'left' if asked else 'are no longer in'} {room_label(room)}")
 
     def _unignored(self, event: Presence) -> Presence | None:
@@ -407,7 +407,8 @@ class Conversation:
             UsageError: there is none.
         """
         if not self.places.focus:
-            raise UsageError("you are in no room; /join ROOM enters one")
+            others = ", or goes to one of yours" if self.places else ""
+            raise UsageError(f"you are in no room; /join ROOM enters one{others}")
         return self.places.focus
 
     def _reply(self, text: str) -> None:
