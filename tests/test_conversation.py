@@ -7,6 +7,7 @@ import pytest
 from chatctl import commands
 from chatctl.client.connection import ChatClient
 from chatctl.client.display.look import Look
+from chatctl.client.events import CaughtUp, Reconnected
 from chatctl.client.terminal.conversation import Conversation
 from chatctl.client.terminal.remembered import Ignored, LastSeen, Spot
 from chatctl.errors import ChatError
@@ -57,3 +58,15 @@ def test_who_is_put_out_of_a_room_is_told_and_what_was_meant_for_it_goes_nowhere
             list(conversation.perform(commands.Say("for staff alone")))
         list(conversation.perform(commands.Focus("lobby")))
         assert conversation.here() == "lobby"
+
+
+def test_who_is_not_let_into_a_room_again_is_told_and_talks_nowhere() -> None:
+    with running_server() as server, ChatClient.connect(server.host, server.port, "ann") as client:
+        conversation = Conversation(client, "lobby", Ignored(None), LastSeen(None, "a:1"), Look())
+        while "lobby" not in conversation.places:
+            for event in client.receive(timeout=20):
+                list(conversation.receive(event))
+        list(conversation.receive(Reconnected(client.welcome)))
+        shown = list(conversation.receive(CaughtUp(0)))
+        assert shown[1:] == [Notice("you are no longer in #lobby")]
+        assert conversation.places.focus == ""

@@ -252,12 +252,13 @@ class Conversation:
     def _came_and_went(self, event: Presence) -> Iterator[Frame]:
         self.places.presence(event)
         if self.name in event.left:
-            yield self._gone(event.room, asked=event.room in self._parting)
+            yield self._gone(event.room)
         elif shown := self._unignored(event):
             yield shown
 
-    def _gone(self, room: str, *, asked: bool = True) -> Notice:
+    def _gone(self, room: str) -> Notice:
         """Notes that one is in a room no more."""
+        asked = room in self._parting
         self._parting.discard(room)
         self.places.leave(room, asked=asked)
         return Notice(f"you {'left' if asked else 'are no longer in'} {room_label(room)}")
