@@ -31,9 +31,15 @@ def join_lines(host: str, port: int, pin: str, room: str = LOBBY, key: str = "")
     return [join_line(link) for link in links(host, port, pin, room, key)]
 
 
-def join_line(link: str) -> str:
-    """Returns what to type to come in by a link."""
-    return f"chatctl join {shlex.quote(link)}"
+def join_line(link: str, *, tls: bool = True) -> str:
+    """Returns what to type to come in by a link.
+
+    Args:
+        link: as `links` returns it.
+        tls: the server offers TLS; where it does not, clients on other machines have to be told.
+    """
+    insecure = not tls and not is_loopback(parse_link(link).host)
+    return f"chatctl join {shlex.quote(link)}{' --insecure' if insecure else ''}"
 
 
 def browser_line(link: str, *, tls: bool) -> str:

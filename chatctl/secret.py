@@ -42,7 +42,17 @@ def ask(what: str) -> str:
     try:
         return getpass.getpass(f"{what[:1].upper()}{one_line(what[1:])}: ")
     except EOFError:
+        _end_line()
         return ""
+    except KeyboardInterrupt:
+        _end_line()
+        raise
+
+
+def _end_line() -> None:
+    """Ends the line of a question that Enter did not: what comes next begins its own."""
+    if sys.stderr is not None:
+        sys.stderr.write("\n")
 
 
 def first_line() -> str:

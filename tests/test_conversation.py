@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
+from chatctl import commands
 from chatctl.client.connection import ChatClient
 from chatctl.client.display.look import Look
+from chatctl.client.events import CaughtUp, Reconnected
 from chatctl.client.terminal.conversation import Conversation
 from chatctl.client.terminal.remembered import Ignored, LastSeen, Spot
-from chatctl.messages import Msg, Redacted
+from chatctl.errors import ChatError
+from chatctl.messages import Msg, Notice, Presence, Redacted
 from tests.helpers import running_server
 
 
@@ -37,3 +42,31 @@ def test_a_redacted_message_calls_nobody_and_is_not_the_last_one_of_anybody() ->
         assert list(conversation.receive(gone)) == [gone]
         assert conversation.weight(gone) == ""
         assert conversation.places.last_of("eve") is None
+
+
+def test_who_is_put_out_of_a_room_is_told_and_what_was_meant_for_it_goes_nowhere_else() -> None:
+    with running_server() as server, ChatClient.connect(server.host, server.port, "ann") as client:
+        conversation = Conversation(client, "lobby", Ignored(None), LastSeen(None, "a:1"), Look())
+        list(conversation.perform(commands.Join("staff")))
+        while len(conversation.places) < 2:
+            for event in client.receive(timeout=20):
+                list(conversation.receive(event))
+        assert conversation.here() == "staff"
+        gone = Presence(room="staff", joined=[], left=["ann"], count=1)
+        assert list(conversation.receive(gone)) == [Notice("you are no longer in #staff")]
+        with pytest.raises(ChatError, match="in no room; /join ROOM enters one, or goes to one of yours"):
+            list(conversation.perform(commands.Say("for staff alone")))
+        list(conversation.perform(commands.Focus("lobby")))
+        assert conversation.here() == "lobby"
+
+
+def test_who_is_not_let_into_a_room_again_is_told_and_talks_nowhere() -> None:
+    with running_server() as server, ChatClient.connect(server.host, server.port, "ann") as client:
+        conversation = Conversation(client, "lobby", Ignored(None), LastSeen(None, "a:1"), Look())
+        while "lobby" not in conversation.places:
+            for event in client.receive(timeout=20):
+                list(conversation.receive(event))
+        list(conversation.receive(Reconnected(client.welcome)))
+        shown = list(conversation.receive(CaughtUp(0)))
+        assert shown[1:] == [Notice("you are no longer in #lobby")]
+        assert conversation.places.focus == ""

@@ -357,9 +357,11 @@ def test_an_invitation_is_a_line_to_send() -> None:
         ann.type("/invite 2h")
         server.expect("invite")
         server.tell("invited", key="a key?", room="ops", uses=1, until=AT, pin=PIN)
-        notice, line = ann.next()
+        notice, line, where = ann.next()
         assert isinstance(notice, Notice)
         assert "one person into #ops" in notice.text
+        assert isinstance(where, Notice)
+        assert "127.0.0.1 is this machine: others" in where.text
         assert isinstance(line, Copyable)
         link = parse_link(shlex.split(line.text)[-1])
         assert link == Invitation("127.0.0.1", server.port, "ops", PIN, "a key?")
@@ -371,7 +373,10 @@ def test_a_link_can_be_copied_though_it_is_long(tmp_path: Path) -> None:
         server.tell("invited", key="K" * 22, room="ops", uses=1, until=AT, pin=PIN)
         whole = f"chatctl join 'chat://127.0.0.1:{server.port}/ops?pin={PIN}#{'K' * 22}'"
         ann.expect(
-            "— until 2023-11-14 22:13 this lets one person into #ops:", whole[:80], whole[80:], "#lobby>"
+            "— until 2023-11-14 22:13 this lets one person into #ops:",
+            *(whole[:80], whole[80:]),
+            "— 127.0.0.1 is this machine: others need the address that they reach",
+            "#lobby>",
         )
 
 

@@ -15,6 +15,7 @@ from chatctl.access.rules import Rule
 from chatctl.errors import Refused
 from chatctl.messages import Mode, Role
 from chatctl.server import permissions
+from chatctl.server.proof import Proof
 from tests.clock import Clock
 
 
@@ -232,3 +233,17 @@ def test_nobody_takes_a_banned_name(book: AccessBook) -> None:
     book.bans.put("ban", "bob", by="ann", seconds=None, reason="")
     assert code(lambda: permissions.demand_name(book, "B0b")) == "banned"
     assert code(lambda: permissions.demand_name(book, "bobby")) is None
+
+
+def test_a_ban_that_ends_a_key_is_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with AccessBook(None) as book:
+        key = book.keys.check(book.keys.invite(None, uses=1, seconds=60, role="member", by="ann"), "eve")
+
+        def banned_meanwhile(_id: int) -> bool:
+            book.bans.put("ban", "eve", by="ann", seconds=None, reason="")
+            return False
+
+        monkeypatch.setattr(book.keys, "is_valid", banned_meanwhile)
+        with pytest.raises(Refused) as caught:
+            Proof(grant=key).check(book, "eve", "192.0.2.1")
+    assert caught.value.code == "banned"

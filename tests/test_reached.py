@@ -10,7 +10,7 @@ import pytest
 
 from chatctl import reached
 from chatctl.invite import Invitation, parse_link
-from chatctl.reached import addresses, browser_line, join_lines
+from chatctl.reached import addresses, browser_line, join_line, join_lines
 
 PIN = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 
@@ -87,3 +87,10 @@ def test_without_a_route_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "gethostname", lambda: "den")
     assert addresses("::") == ["den"]
+
+
+def test_a_line_for_a_server_without_tls_says_so_where_a_client_would_ask_for_it() -> None:
+    line = join_line("chat://192.168.1.5:1/lobby", tls=False)
+    assert line == "chatctl join chat://192.168.1.5:1/lobby --insecure"
+    assert join_line("chat://192.168.1.5:1/lobby") == "chatctl join chat://192.168.1.5:1/lobby"
+    assert join_line("chat://127.0.0.1:1/lobby", tls=False) == "chatctl join chat://127.0.0.1:1/lobby"

@@ -502,3 +502,26 @@ def test_frames_are_those_that_are_said_alone() -> None:
         done = run(f"127.0.0.1:{script.address[1]}", "chatctl tail --json")
     printed = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(frame["t"], frame["text"]) for frame in printed] == [("told", "kind words"), ("msg", "kind")]
+
+
+# Who may no longer know
+
+
+def putting_out(line: Line) -> None:
+    """Plays a server that has the client leave a room."""
+    line.welcome("s", "alice")
+    while line.receive_any()["t"] != "join":
+        pass
+    line.room(1)
+    line.send("presence", room="lobby", joined=[], left=["bob"], count=2)
+    line.send("msg", id=2, at=0, room="lobby", name="ann", text="kind")
+    line.send("presence", room="lobby", joined=[], left=["alice"], count=1)
+    line.send("bye", code="replaced", text="bye")
+
+
+@pytest.mark.parametrize("command", ["tail", "wait --match never"])
+def test_whoever_is_put_out_of_the_room_is_told_and_ends(command: str) -> None:
+    with Script(putting_out) as script:
+        done = run(f"127.0.0.1:{script.address[1]}", f"chatctl {command} --name alice")
+    assert (done.returncode, done.stderr) == (4, "chatctl: you are no longer in #lobby\n")
+    assert ("kind" in done.stdout) == (command == "tail")

@@ -18,7 +18,7 @@ def print_links(links: list[str], *, tls: bool, qr: bool) -> None:
     from chatctl.reached import browser_line, join_line
 
     for link in links:
-        typer.echo(join_line(link))
+        typer.echo(join_line(link, tls=tls))
     typer.echo(browser_line(links[0], tls=tls))
     if qr and sys.stdout and sys.stdout.isatty():
         from chatctl.qr import qr_code

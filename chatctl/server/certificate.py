@@ -91,7 +91,9 @@ def _load_key(data: bytes, path: Path) -> PrivateKeyTypes:
             "openssl pkey writes it without one"
         ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise DataError(f"there is no key in {path}, or a broken one: it must be in PEM") from None
+        raise DataError(
+            f"there is no key in {path}, or a broken one: it must be in PEM, there or in --key-file"
+        ) from None
 
 
 def _public(key: PublicKeyTypes) -> bytes:

@@ -30,18 +30,19 @@ def invite(shared: Shared, session: Session, frame: Invite) -> None:
     room = check_room(frame.room)
     keys = shared.book.keys
     key = keys.invite(room, uses=frame.uses, seconds=frame.seconds, role=frame.role, by=session.name)
-    until = keys.check(key, "").until
-    assert until is not None
+    made = keys.check(key, "")
+    assert made.until is not None
     whom = f"{frame.uses} as {frame.role}"
     extra = {"client": session.name, "address": session.address}
     log.info("%s invited %s into #%s", session.name, whom, room, extra=extra)
-    shared.book.audit.add(session.name, "invite", whom, room=room, until=until)
+    # By its number the administrator finds it in the list, and can revoke it.
+    shared.book.audit.add(session.name, "invite", str(made.id), room=room, until=made.until, reason=whom)
     session.send_frame(
         Invited(
             key=key,
             room=room,
             uses=frame.uses,
-            until=until,
+            until=made.until,
             role=frame.role,
             pin=shared.encryption.pin or None,
             re=frame.n,

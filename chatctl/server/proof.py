@@ -52,6 +52,7 @@ class Proof(Struct, frozen=True):
         if owner and owner.author != self.account:
             raise NotProven("auth-required", f"the name {owner.name} has an account now", "password")
         if not self.account and self.grant and not book.keys.is_valid(self.grant.id):
+            check_ban(book, name, address)  # One that was put just now ended the key.
             raise NotProven("auth-failed", "your key lets nobody in any more: ask for an invitation", "key")
 
     def _check_account(self, book: AccessBook, address: str) -> None:

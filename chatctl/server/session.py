@@ -53,8 +53,8 @@ FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
 PATIENCE_SECONDS = 60.0  # for which a client waits for the server to check its password, at most
 TLS_REQUIRED = (
-    "this server takes encrypted connections only: use a version of chatctl join that has TLS, "
-    "or openssl s_client instead of nc"
+    "this server takes encrypted connections only: use https:// in a browser or curl, openssl s_client "
+    "instead of nc, or a version of chatctl join that has TLS"
 )
 LONGEST_PAUSE = 1.0  # seconds in which a client that is held up looks whether it is still to be served
 

@@ -18,6 +18,7 @@ from chatctl.messages import (
     Join,
     Msg,
     Notice,
+    Presence,
     Redacted,
     RoomState,
     Told,
@@ -93,7 +94,7 @@ class Follower:
         Each has been handled when the next one is asked for.
 
         Raises:
-            Refused: the server does not let the client into a room.
+            Refused: the server does not let the client into a room, or no longer.
             ConnectionFailed: the server went away for good.
         """
         while events := self._client.receive():
@@ -115,6 +116,8 @@ class Follower:
                 self._reach(event.room, event.before - 1)
             case RoomState() if event.room in self._backlogs:
                 self._enter(event)
+            case Presence() if self._client.name in event.left and event.room in self._backlogs:
+                raise Refused("not-in-room", f"you are no longer in #{event.room}")
             case Error():
                 raise Refused(event.code, event.text)
             case _:

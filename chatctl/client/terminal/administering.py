@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from chatctl.address import is_loopback
 from chatctl.client.display.labels import room_label
 from chatctl.client.display.moderation import moment
 from chatctl.client.display.shown import Copyable
@@ -24,3 +25,5 @@ def invited(event: Invited, address: tuple[str, int]) -> Iterator[Frame]:
     people = "one person" if event.uses == 1 else f"{event.uses} people"
     yield Notice(f"until {moment(event.until)} this lets {people} into {room_label(event.room)}:")
     yield Copyable(f"chatctl join {shlex.quote(link)}")
+    if is_loopback(host):
+        yield Notice(f"{host} is this machine: others need the address that they reach")

@@ -251,17 +251,17 @@ class Conversation:
 
     def _came_and_went(self, event: Presence) -> Iterator[Frame]:
         self.places.presence(event)
-        mine = self.name in event.left and event.room in self._parting
-        if mine:
+        if self.name in event.left:
             yield self._gone(event.room)
         elif shown := self._unignored(event):
             yield shown
 
     def _gone(self, room: str) -> Notice:
         """Notes that one is in a room no more."""
+        asked = room in self._parting
         self._parting.discard(room)
-        self.places.leave(room)
-        return Notice(f"you left {room_label(room)}")
+        self.places.leave(room, asked=asked)
+        return Notice(f"you {'left' if asked else 'are no longer in'} {room_label(room)}")
 
     def _unignored(self, event: Presence) -> Presence | None:
         """Returns who came and went, but for those who are ignored; None if nobody else did."""
@@ -408,7 +408,8 @@ class Conversation:
             UsageError: there is none.
         """
         if not self.places.focus:
-            raise UsageError("you are in no room; /join ROOM enters one")
+            others = ", or goes to one of yours" if self.places else ""
+            raise UsageError(f"you are in no room; /join ROOM enters one{others}")
         return self.places.focus
 
     def _reply(self, text: str) -> None:

@@ -93,12 +93,19 @@ class Places:
         self.know(place, state.members)
         return place
 
-    def leave(self, room: str) -> None:
-        """Notes that one is no longer in a room; one talks on where one talked before."""
+    def leave(self, room: str, *, asked: bool = True) -> None:
+        """Notes that one is no longer in a room; one talks on where one talked before.
+
+        Args:
+            room: its name.
+            asked: one wanted to; else one talks nowhere, as what is being typed was meant for this room.
+        """
         self._places.pop(room, None)
         self._visited = [visited for visited in self._visited if visited in self._places]
-        if room == self.focus:
-            self.focus = ""
+        if room != self.focus:
+            return
+        self.focus = ""
+        if asked:
             last = self._visited[-1] if self._visited else next(reversed(self._places), "")
             self.go_to(last)
 
