@@ -116,7 +116,7 @@ function scrolled() {
 	const { scrollTop, scrollHeight, clientHeight } = box;
 	const below = scrollHeight - scrollTop - clientHeight;
 	// What grows below is no reason to leave the end: only who scrolls up does.
-	if (below < 48 && whole) stuck = true;
+	if (below < 48) stuck ||= whole;
 	else if (scrollTop < lastTop) stuck = false;
 	lastTop = scrollTop;
 	if (stuck) seen = place.end;
