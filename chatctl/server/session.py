@@ -53,10 +53,8 @@ CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
 PATIENCE_SECONDS = 60.0  # for which a client waits for the server to check its password, at most
-TLS_REQUIRED = (
-    "this server takes encrypted connections only: use a version of chatctl join that has TLS, "
-    "or openssl s_client instead of nc"
-)
+TLS_REQUIRED = "this server takes encrypted connections only: use "
+WITH_TLS = "a version of chatctl join that has TLS, or openssl s_client instead of nc"
 LONGEST_PAUSE = 1.0  # seconds in which a client that is held up looks whether it is still to be served
 
 
@@ -278,7 +276,7 @@ class Session:
         if kind is Kind.tls:
             raise Refused("tls", "asked for TLS, which is not offered here")
         if not encrypted and not self._shared.encryption.allows_plain(self.address):
-            raise Refused("tls-required", TLS_REQUIRED)
+            raise Refused("tls-required", TLS_REQUIRED + ("https://" if kind is Kind.http else WITH_TLS))
         if kind is Kind.http:
             return self._visit(data, encrypted=encrypted)
         if not data:
