@@ -499,7 +499,7 @@ def test_over_tls() -> None:
             assert stream.texts(1) == ["too"]
         plain = Api(server, "bot:").post("lobby", "open")
         assert (plain.status, plain.code) == (426, "tls-required")
-        assert "use https:// in a browser or curl" in plain.json["error"]["text"]
+        assert "use https://" in plain.json["error"]["text"]
 
 
 # From elsewhere

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -292,6 +293,17 @@ def test_a_wrong_key_a_thousand_times_is_refused_at_once_and_the_others_chat_on(
         assert answer(server, hello(key="the-right-one"))["t"] == "welcome"
         assert server.log.count(f"{STRANGER} is blocked for 50 seconds: wrong keys or passwords") == 1
         assert "wrong-key-0" not in server.log
+
+
+def test_browsers_that_do_not_know_the_certificate_use_up_little(tmp_path: Path) -> None:
+    with server_among_strangers(tmp_path, "--tls", "required", "--max-new-per-ip", "2") as server:
+        rest = server.threads()
+        for _ in range(6):
+            with server.raw(source=STRANGER) as client, pytest.raises(ssl.SSLCertVerificationError):
+                ssl.create_default_context().wrap_socket(client.sock, server_hostname="localhost")
+            wait_for(lambda: server.threads() <= rest, "an end to that connection")
+        codes = [answer(server, hello(), STRANGER)["code"] for _ in range(2)]
+        assert codes == ["tls-required", "rate-limited"]
 
 
 def test_who_has_a_key_may_come_as_often_as_they_like(tmp_path: Path) -> None:

@@ -508,7 +508,7 @@ def test_the_history_is_there_by_scrolling(visitor: Callable[..., Visitor], serv
             assert len(ann.ids()) <= WINDOW
         assert seen >= set(range(1, 300))
         bob.say("number 401", room=room)
-        ann.page.locator("#newest", has_text="1 new message").click()
+        ann.page.locator("#newest", has_text="1 new").click()
         ann.sees("number 401")
 
 
@@ -530,7 +530,7 @@ def test_what_is_read_stays_where_it_is_while_more_comes(
         before = ann.run(where)
         for _ in range(5):
             bob.say("more", room=room)
-        ann.page.locator("#newest", has_text="5 new messages").wait_for()
+        ann.page.locator("#newest", has_text="5 new").wait_for()
         assert ann.run(where) == before
 
 
@@ -622,6 +622,44 @@ def test_lines_that_break_lose_nothing(visitor: Callable[..., Visitor], server: 
         )
         assert sorted(page) == sorted(f"{who} {number}" for who in ("ann", "bob") for number in range(6))
         assert ann.ids() == list(range(1, 13))
+
+
+def test_who_reads_the_newest_does_so_after_coming_back(
+    visitor: Callable[..., Visitor], server: RunningServer
+) -> None:
+    room = fresh("room")
+    ann = visitor()
+    lines: list[WebSocketRoute] = []
+    held: list[str | bytes] = []
+
+    def hold(data: str | bytes) -> None:
+        held.append(data)
+
+    def connect(line: WebSocketRoute) -> None:
+        is_back = bool(lines)
+        lines[:] = [line, line.connect_to_server()]
+        if is_back:
+            lines[1].on_message(hold)
+
+    ann.page.route_web_socket("**/ws", connect)
+    with server.client(fresh("bob"), rooms={room: None}) as bob:
+        flood(bob, room, 60)
+        ann.come_in(fresh("ann"), f"?room={room}")
+        ann.sees("number 60")
+        for end in lines:
+            end.close()
+        ann.page.locator("#line", has_text="Try now").wait_for()
+        drawn = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        ann.run(drawn)
+        bob.say("missed", room=room)
+        bob.settle()
+        ann.hurry()
+        wait_for(lambda: ann.run("true") and any('"pong"' in str(data) for data in held), "the replay")
+        give = "for (const data of all) link.socket.onmessage({ data })"
+        ann.run(f"(all) => import('/link.js').then((link) => {{ {give} }})", held)
+        ann.run(drawn)
+        ann.sees("missed")
+        assert ann.page.locator("#newest").is_hidden()
 
 
 def test_a_reload_goes_on_where_it_was(visitor: Callable[..., Visitor], server: RunningServer) -> None:
@@ -1109,6 +1147,12 @@ def test_it_fits_a_phone(visitor: Callable[..., Visitor], server: RunningServer)
     ann.say("word " * 100 + "w" * 500)
     ann.page.locator("#messages .text").wait_for()
     assert ann.run("document.documentElement.scrollWidth") == 360
+    ann.run("document.getElementById('log').scrollTop = 0")
+    ann.page.locator("#newest").wait_for()
+    with server.client(fresh("bob"), rooms={room: None}) as bob:
+        bob.say("more", room=room)
+        ann.page.locator("#newest", has_text="1 new").wait_for()  # that bob came is no message
+    assert ann.run("document.getElementById('newest').offsetHeight") < 40  # one line
     assert not ann.page.locator("#side").is_visible()
     ann.page.get_by_role("button", name="Rooms", exact=True).click()
     ann.page.get_by_role("button", name=f"#{room}", exact=True).wait_for()

@@ -17,6 +17,7 @@ from chatctl.server.sums import Sums
 log = logging.getLogger(__name__)
 
 NEW_SECONDS = 600.0  # in which a source may make so many new connections
+CONNECTIONS = 6  # that a browser makes to one server at once, at most, where others make one
 GRAIN = 1e-6  # seconds: what adding up loses
 
 

@@ -11,6 +11,12 @@ from chatctl.server.outbox import Outbox
 from chatctl.tls import Channel
 
 MAX_TLS_HANDSHAKE = 64 * 1024  # bytes that a client may send before it says something
+# The alerts of those who do not know the server's certificate, as OpenSSL calls them.
+_UNKNOWN = ("SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_CERTIFICATE_UNKNOWN", "TLSV1_ALERT_UNKNOWN_CA")
+
+
+class Unknown(Refused):
+    """The client does not know the server's certificate, and ended the handshake."""
 
 
 class SealedLine:
@@ -38,7 +44,7 @@ class SealedLine:
         """Returns what the client says in the next `size` bytes, or in more where these say nothing yet.
 
         Raises:
-            Refused: what it sends is not TLS, or too long for a handshake.
+            Refused: what it sends is not TLS, or too long for a handshake, or it ended that: `Unknown`.
             OSError: the connection is lost.
         """
         while data := self._read(size):
@@ -60,4 +66,5 @@ class SealedLine:
         try:
             return self._outbox.open(data)
         except ssl.SSLError as error:
-            raise Refused("tls", (error.reason or str(error)).replace("_", " ").lower()) from None
+            refusal = Unknown if error.reason in _UNKNOWN else Refused
+            raise refusal("tls", (error.reason or str(error)).replace("_", " ").lower()) from None

@@ -28,7 +28,7 @@ from chatctl.messages import (
     error_of,
 )
 from chatctl.server import acting, identity, permissions, sockets
-from chatctl.server.admission import TokenBucket
+from chatctl.server.admission import CONNECTIONS, TokenBucket
 from chatctl.server.dialects.choice import dialect_for
 from chatctl.server.dialects.dialect import Dialect, Frames
 from chatctl.server.dialects.native import Native
@@ -42,6 +42,7 @@ from chatctl.server.postbox import Postbox
 from chatctl.server.proof import Proof
 from chatctl.server.resumption import Ticket
 from chatctl.server.room import Room
+from chatctl.server.sealed import Unknown
 from chatctl.server.shared import Shared
 from chatctl.server.web.request import Place
 from chatctl.text import one_line
@@ -52,10 +53,8 @@ CATCH_UP_SECONDS = 30.0
 FLUSH_SECONDS = 3.0
 RETRY_SECONDS = 1
 PATIENCE_SECONDS = 60.0  # for which a client waits for the server to check its password, at most
-TLS_REQUIRED = (
-    "this server takes encrypted connections only: use https:// in a browser or curl, openssl s_client "
-    "instead of nc, or a version of chatctl join that has TLS"
-)
+TLS_REQUIRED = "this server takes encrypted connections only: use "
+WITH_TLS = "a version of chatctl join that has TLS, or openssl s_client instead of nc"
 LONGEST_PAUSE = 1.0  # seconds in which a client that is held up looks whether it is still to be served
 
 
@@ -267,7 +266,7 @@ class Session:
 
         None if it got by HTTP what it came for.
         """
-        kind, data, encrypted = self._line.begin(self._shared.encryption)
+        kind, data, encrypted = self._recognize()
         self._reason = self._line.lost or self._reason
         if kind is None:
             return b""
@@ -277,12 +276,21 @@ class Session:
         if kind is Kind.tls:
             raise Refused("tls", "asked for TLS, which is not offered here")
         if not encrypted and not self._shared.encryption.allows_plain(self.address):
-            raise Refused("tls-required", TLS_REQUIRED)
+            raise Refused("tls-required", TLS_REQUIRED + ("https://" if kind is Kind.http else WITH_TLS))
         if kind is Kind.http:
             return self._visit(data, encrypted=encrypted)
         if not data:
             self._send_pending()
         return data
+
+    def _recognize(self) -> tuple[Kind | None, bytes, bool]:
+        """Returns what the line finds out as it begins."""
+        try:
+            return self._line.begin(self._shared.encryption)
+        except Unknown:
+            # So ends each of the connections that a browser has begun before it goes on without an authority.
+            self._shared.admission.credit(self.address, 1 - 1 / CONNECTIONS)
+            raise
 
     def speak(self, dialect: Dialect) -> None:
         """Says from now on in `dialect` what it has to say, and understands what comes in it."""

@@ -4,7 +4,6 @@
 import { focus as place, older, pending } from "./chat.js";
 import { $, put } from "./dom.js";
 import { draw } from "./rows.js";
-import { plural } from "./text.js";
 
 const MOST = 240; // items in the window
 const STEP = 80;
@@ -116,7 +115,7 @@ function scrolled() {
 	const { scrollTop, scrollHeight, clientHeight } = box;
 	const below = scrollHeight - scrollTop - clientHeight;
 	// What grows below is no reason to leave the end: only who scrolls up does.
-	if (below < 48 && whole) stuck = true;
+	if (below < 48) stuck ||= whole;
 	else if (scrollTop < lastTop) stuck = false;
 	lastTop = scrollTop;
 	if (stuck) seen = place.end;
@@ -127,9 +126,9 @@ function scrolled() {
 }
 
 function moved() {
-	const missed = place.end - seen;
+	const missed = place.items.slice(seen - place.base).filter(({ text, gone }) => text && !gone).length;
 	$.newest.hidden = stuck;
-	put({ newest: missed > 0 ? `${plural(missed, "new message")} ↓` : "Newest ↓" });
+	put({ newest: missed ? `${missed} new ↓` : "Newest ↓" });
 }
 
 function toBottom() {

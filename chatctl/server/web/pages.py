@@ -7,6 +7,7 @@ import gzip
 import hashlib
 from typing import TYPE_CHECKING
 
+from chatctl.server.admission import CONNECTIONS
 from chatctl.server.web.request import Request, Response
 from chatctl.server.web.routes import Route
 from chatctl.web import HEADERS, files, links
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from chatctl.server.session import Session
     from chatctl.server.shared import Shared
 
-CONNECTIONS = 6  # that a browser makes to one server, at most, where others make one
 # A browser asks each time, and is told that nothing has changed: after an update it has all of the new page.
 CACHE = {"Cache-Control": "no-cache"}
 
