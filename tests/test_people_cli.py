@@ -77,7 +77,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_an_invitation_to_a_server_that_listens_on_one_address(data: Path) -> None:
     data.mkdir(parents=True)
-    address.write(data, Address("192.168.1.5", 4711, PIN))
+    address.write(data, Address("192.168.1.5", 4711, PIN, tls=True))
     (link,) = links(done(data, "invite", "--room", "#Ops", "--role", "guest", "--ttl", "2h"))
     assert (link.host, link.port, link.room, link.pin) == ("192.168.1.5", 4711, "ops", PIN)
     with AccessBook(data) as book:
@@ -88,7 +88,7 @@ def test_an_invitation_to_a_server_that_listens_on_one_address(data: Path) -> No
 
 def test_one_to_a_server_that_listens_on_all(data: Path) -> None:
     data.mkdir(parents=True)
-    address.write(data, Address("0.0.0.0", 4711))
+    address.write(data, Address("0.0.0.0", 4711, PIN, tls=True))
     found = links(done(data, "invite"))
     assert [link.host for link in found] == addresses("0.0.0.0")
     assert len({link.key for link in found}) == 1
@@ -97,11 +97,17 @@ def test_one_to_a_server_that_listens_on_all(data: Path) -> None:
 
 def test_the_host_can_be_said(data: Path) -> None:
     data.mkdir(parents=True)
-    address.write(data, Address("0.0.0.0", 4711, PIN))
+    address.write(data, Address("0.0.0.0", 4711, PIN, tls=True))
     (link,) = links(done(data, "invite", "--host", "chat.example.org"))
     assert (link.host, link.port, link.pin) == ("chat.example.org", 4711, PIN)
     (link,) = links(done(data, "invite", "--host", "[2001:db8::5]:99"))
     assert (link.host, link.port) == ("2001:db8::5", 99)
+
+
+def test_one_to_a_server_without_tls_is_a_line_that_works(data: Path) -> None:
+    data.mkdir(parents=True)
+    address.write(data, Address("192.168.1.5", 4711))
+    assert done(data, "invite").splitlines()[0].endswith(" --insecure")
 
 
 def make_certificate() -> tuple[bytes, str]:
