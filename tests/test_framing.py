@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+import weakref
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import pairwise
@@ -243,6 +244,14 @@ def test_encoded(frame: Frame, line: str) -> None:
 
 def test_no_frames_are_no_bytes() -> None:
     assert encode_all([]) == b""
+
+
+def test_nothing_is_kept_of_what_frames_are_taken_from() -> None:
+    frames = (Msg(id_, 1, "lobby", "ann", "hi") for id_ in range(3))
+    kept = weakref.ref(frames)
+    assert encode_all(frames).count(b"\n") == 3
+    del frames
+    assert kept() is None
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,36 @@ def test_what_is_too_long_is_not_hashed(monkeypatch: pytest.MonkeyPatch) -> None
     assert not is_password("x" * 10_000_000, None)
 
 
+def test_two_threads_hash_for_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed_by: set[threading.Thread] = set()
+
+    class Noting:
+        def hash(self, _password: bytes) -> str:
+            hashed_by.add(threading.current_thread())
+            return "hash"
+
+    monkeypatch.setattr(passwords, "_hasher", Noting)
+    threads = [threading.Thread(target=hash_password, args=("secret",)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 <= len(hashed_by) <= 2
+    assert not hashed_by.intersection(threads)
+
+
+def test_where_no_thread_can_be_started_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    passwords._workers.cache_clear()
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    with pytest.raises(Refused) as caught:
+        hash_password("secret")
+    assert caught.value.code == "server-full"
+    passwords._workers.cache_clear()
+
+
 def test_two_are_hashed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     running, most = 0, 0
     lock, all_there = threading.Lock(), threading.Barrier(2)

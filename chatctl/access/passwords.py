@@ -1,4 +1,8 @@
-"""Passwords, as they are kept: hashed with Argon2id (RFC 9106), two at a time, for each takes much memory."""
+"""Passwords, as they are kept: hashed with Argon2id (RFC 9106), two at a time, for each takes much memory.
+
+They are hashed on two threads of their own: the C library goes on holding what a thread has freed, for
+those that allocate where it did, so that all sessions together would come to hold gigabytes.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from chatctl.errors import Refused
 from chatctl.messages import MAX_PASSWORD
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from argon2 import PasswordHasher
 
 MIN_PASSWORD = 6  # characters
@@ -19,7 +25,11 @@ MEMORY_KIB = 19 * 1024  # of one hash; this and the passes are OWASP's first cho
 PASSES = 2
 ASK_SECONDS = 1.0  # after which who waits for a turn is asked whether they still do
 
-_turns = threading.BoundedSemaphore(2)
+AT_A_TIME = 2
+
+T = TypeVar("T")
+
+_turns = threading.BoundedSemaphore(AT_A_TIME)
 
 
 def always() -> bool:
@@ -41,11 +51,36 @@ def _turn(wanted: Callable[[], bool]) -> Iterator[None]:
     """
     while not _turns.acquire(timeout=ASK_SECONDS):
         if not wanted():
-            raise Refused("server-full", "too many passwords are to be checked right now: try again later")
+            raise _too_many()
     try:
         yield
     finally:
         _turns.release()
+
+
+def _too_many() -> Refused:
+    return Refused("server-full", "too many passwords are to be checked right now: try again later")
+
+
+def _in_turn(work: Callable[[], T], wanted: Callable[[], bool]) -> T:
+    """Returns what `work` returns, which is done by one of the two threads.
+
+    Raises:
+        Refused: ``server-full``: it is no longer wanted, or there can be no thread.
+    """
+    with _turn(wanted):
+        try:
+            done = _workers().submit(work)
+        except RuntimeError:  # No more threads can be started, or the process ends.
+            raise _too_many() from None
+        return done.result()
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(AT_A_TIME, "password")
 
 
 @cache
@@ -91,8 +126,7 @@ def hash_password(password: str, wanted: Callable[[], bool] = always) -> str:
     Raises:
         Refused: ``server-full``: it was given up.
     """
-    with _turn(wanted):
-        return _hasher().hash(password.encode(errors="replace"))
+    return _in_turn(lambda: _hasher().hash(password.encode(errors="replace")), wanted)
 
 
 def is_password(password: str, kept: str | None, wanted: Callable[[], bool] = always) -> bool:
@@ -106,13 +140,16 @@ def is_password(password: str, kept: str | None, wanted: Callable[[], bool] = al
     Raises:
         Refused: ``server-full``: it was given up.
     """
-    from argon2.exceptions import Argon2Error, InvalidHashError
-
     if not _is_short(password):
         return False
-    with _turn(wanted):
-        try:
-            right = _hasher().verify(_dummy() if kept is None else kept, password.encode(errors="replace"))
-        except (Argon2Error, InvalidHashError):
-            return False
+    right = _in_turn(lambda: _verify(_dummy() if kept is None else kept, password), wanted)
     return right and kept is not None
+
+
+def _verify(kept: str, password: str) -> bool:
+    from argon2.exceptions import Argon2Error, InvalidHashError
+
+    try:
+        return _hasher().verify(kept, password.encode(errors="replace"))
+    except (Argon2Error, InvalidHashError):
+        return False
