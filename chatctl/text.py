@@ -34,8 +34,10 @@ def check_text(text: str, limit: int = MAX_TEXT) -> None:
     # isprintable() is the quick way to a yes: all it rejects is looked at again.
     if not text.isprintable() and (found := _REFUSED.search(text)):
         raise Refused("bad-text", f"a text cannot hold the character U+{ord(found[0]):04X}")
-    if not text or (len(text) * 4 > limit and len(text.encode()) > limit):
-        raise Refused("bad-text", f"a text has 1 to {limit} bytes")
+    if not text:
+        raise Refused("bad-text", "a text cannot be empty")
+    if len(text) * 4 > limit and len(text.encode()) > limit:
+        raise Refused("bad-text", f"a text has at most {limit} bytes")
 
 
 def parse_duration(text: str) -> int:

@@ -82,7 +82,7 @@ def test_a_name_that_was_not_chosen_gives_way(server: RunningServer) -> None:
     assert re.fullmatch(r"chatctl: .* says: .*taken.*\n", done.stderr)
 
 
-NOT_A_TEXT = "a text has 1 to 8000 bytes"
+NOT_A_TEXT = "a text has at most 8000 bytes"
 NOBODY_THERE = "nothing listens at 127.0.0.1:1: is a server running there?"
 UNREADABLE = "cannot read what is to be sent: Is a directory"
 
@@ -94,7 +94,7 @@ UNREADABLE = "cannot read what is to be sent: Is a directory"
         ("chatctl send '\033'", 4, "a text cannot hold the character U+001B"),
         (f"head -c {MAX_TEXT + 1} /dev/zero | tr '\\0' x | chatctl send", 4, NOT_A_TEXT),
         ("yes | chatctl send", 4, NOT_A_TEXT),
-        (": | chatctl send", 4, NOT_A_TEXT),
+        (": | chatctl send", 4, "a text cannot be empty"),
         ("chatctl send --room 'no room' hello", 4, "a room cannot hold a space"),
         ("chatctl send --file nowhere", 1, "cannot open nowhere: No such file or directory"),
         ("chatctl send --file .", 1, UNREADABLE),
@@ -132,7 +132,7 @@ def test_lines_that_are_refused_are_told_and_the_rest_is_said(server: RunningSer
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr.splitlines() == [
         "chatctl: line 3: a text cannot hold the character U+001B",
-        "chatctl: line 4: a text has 1 to 8000 bytes",
+        "chatctl: line 4: a text has at most 8000 bytes",
     ]
     assert said(server, room) == ["a", "c"]
 

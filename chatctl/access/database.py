@@ -110,7 +110,8 @@ class Database:
                 self.path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
         except (OSError, sqlite3.Error) as error:
-            raise DataError(f"cannot open {self.path}: {error}") from None
+            why = error.strerror if isinstance(error, OSError) else error
+            raise DataError(f"cannot open {self.path}: {why}") from None
         try:
             self._set_up()
         except sqlite3.Error as error:

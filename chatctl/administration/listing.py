@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec import Struct
 
-from chatctl.access.accounts import Account
 from chatctl.access.audit import Entry
 from chatctl.access.keys import Key
 from chatctl.access.opened import AccessBook
@@ -41,6 +40,15 @@ class Invitation(Struct, frozen=True):
     people: list[str]
 
 
+class AccountLine(Struct, frozen=True):
+    """One account, as programs get it."""
+
+    name: str
+    role: Role
+    at: int
+    seen: int | None
+
+
 class Listing(Struct, frozen=True):
     """What is listed: what programs get, and for people the same in words."""
 
@@ -68,7 +76,7 @@ def _described(item: Invitation) -> list[str]:
 
 def accounts(book: AccessBook) -> Listing:
     """Returns the accounts, by name."""
-    items: list[Account] = book.accounts.all()
+    items = [AccountLine(item.name, item.role, item.at, item.seen) for item in book.accounts.all()]
     rows = ([item.name, item.role, moment(item.at), moment(item.seen)] for item in items)
     return Listing(items, ("name", "role", "since", "came in last"), rows)
 

@@ -37,7 +37,7 @@ WORDS = {
     "renamed": "{name} is now {to}",
     "topic": "{name} [set the topic: {text}|cleared the topic]",
     "user": (
-        "{name} is in [{rooms}|no room]; here since {at}; silent for {idle} seconds"
+        "{name} is in [{rooms}|no room]; here since {at}; silent for {idle} s"
         "[; role: {role}][; away: {away}][; with {agent}][; from {address}]"
     ),
 }

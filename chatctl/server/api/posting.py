@@ -150,7 +150,7 @@ def _note(session: Session, caller: Caller, request: Request) -> None:
 def _nonce(request: Request) -> str | None:
     nonce = request.headers.get("idempotency-key")
     if nonce is not None and not (0 < len(nonce) <= MAX_NONCE and nonce.isascii() and nonce.isprintable()):
-        raise Problem(400, f"an Idempotency-Key has 1 to {MAX_NONCE} visible characters of ASCII")
+        raise Problem(400, f"an Idempotency-Key has 1 to {MAX_NONCE} printable characters of ASCII")
     return nonce
 
 

@@ -228,7 +228,7 @@ def _user(frame: User) -> str:
     parts = [
         f"{_cell(frame.name)} is in " + (", ".join(f"#{_cell(room)}" for room in frame.rooms) or "no room"),
         f"came in {_moment(frame.at)}",
-        f"silent for {frame.idle} seconds",
+        f"silent for {frame.idle} s",
         f"away: {_cell(frame.away)}" if frame.away else "",
         "" if frame.role == "member" else _role(frame.role),
         "has an account" if frame.account else "",
