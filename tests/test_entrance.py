@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import threading
 import time
@@ -14,10 +15,14 @@ import pytest
 
 from chatctl.access import passwords
 from chatctl.access.opened import AccessBook
+from chatctl.errors import Refused
 from chatctl.history.memory import MemoryLog
-from chatctl.messages import Role
+from chatctl.messages import Hello, Role, Told
 from chatctl.server.config import Config
+from chatctl.server.entrance import Entrance, Entry
 from chatctl.server.server import Server
+from chatctl.server.session import Session
+from tests.fuzz.session import serve
 from tests.helpers import RawClient, RunningServer, running_server, undisturbed, wait_for
 
 KEY = "the-key-of-the-house"
@@ -63,6 +68,26 @@ def test_a_key_is_needed_and_the_right_one(house: House) -> None:
     with house.server.client("ann", key=KEY) as ann, house.server.client("bob", key=KEY) as bob:
         assert ann.settle()
         assert bob.settle()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "got"), [(None, ["welcome", "told"]), (Refused("storage", ""), ["error"])]
+)
+def test_what_others_send_to_whoever_has_just_got_a_name_does_not_come_first(
+    monkeypatch: pytest.MonkeyPatch, refusal: Refused | None, got: list[str]
+) -> None:
+    enter = Entrance.enter
+
+    def enter_and_hear(entrance: Entrance, session: Session, hello: Hello, name: str) -> Entry:
+        entry = enter(entrance, session, hello, name)
+        session.send_frame(Told(0, "bob", "hi"))
+        if refusal:
+            raise refusal
+        return entry
+
+    monkeypatch.setattr(Entrance, "enter", enter_and_hear)
+    lines = serve(b'{"t":"hello","v":1,"name":"ann","rooms":{}}\n').splitlines()
+    assert [json.loads(line)["t"] for line in lines] == got
 
 
 def test_a_session_that_comes_back_needs_no_key(house: House) -> None:
