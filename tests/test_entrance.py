@@ -20,6 +20,7 @@ from chatctl.history.memory import MemoryLog
 from chatctl.messages import Hello, Role, Told
 from chatctl.server.config import Config
 from chatctl.server.entrance import Entrance, Entry
+from chatctl.server.people import Device, People
 from chatctl.server.server import Server
 from chatctl.server.session import Session
 from tests.fuzz.session import serve
@@ -150,6 +151,25 @@ def test_an_invitation_that_is_revoked_cuts_off_who_came_by_it(house: House) -> 
         for key in (invitation, welcome["key"]):
             assert refused(house.server, "ann", key=key, resume=welcome["session"])[0] == "auth-failed"
         bob.settle()
+
+
+def test_a_key_that_is_revoked_while_its_session_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_released = People.wait_released
+
+    def revoke_meanwhile(people: People, device: Device, seconds: float) -> None:
+        assert book.keys.revoke(book.keys.invitations()[0].id)
+        wait_released(people, device, seconds)
+
+    with AccessBook(None) as book, ExitStack() as ends:
+        running = Server(Config(port=0, rate=0, open=False), MemoryLog(), book)
+        running.start()
+        ends.callback(running.stop)
+        invitation = book.keys.invite(None, uses=1, seconds=HOUR, role="member", by="")
+        ann, again = (ends.enter_context(RawClient(*running.address)) for _ in range(2))
+        secret = ann.hello("ann", key=invitation)["session"]
+        monkeypatch.setattr(People, "wait_released", revoke_meanwhile)
+        again.send("hello", v=1, name="ann", resume=secret)
+        assert again.all_until_end()[-1]["code"] == "auth-failed"
 
 
 def test_an_open_server_takes_any_key(tmp_path: Path) -> None:
