@@ -213,7 +213,10 @@ class Server:
             except OSError as error:
                 self._not_accepted(error)
             else:
-                self._admit(sock, address[0])
+                if address:
+                    self._admit(sock, address[0])
+                else:  # On macOS who has gone already may have none.
+                    sock.close()
 
     def _not_accepted(self, error: OSError) -> None:
         """Goes on after a connection that could not be accepted."""
