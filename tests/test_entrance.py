@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import threading
 import time
@@ -14,10 +15,15 @@ import pytest
 
 from chatctl.access import passwords
 from chatctl.access.opened import AccessBook
+from chatctl.errors import Refused
 from chatctl.history.memory import MemoryLog
-from chatctl.messages import Role
+from chatctl.messages import Hello, Role, Told
 from chatctl.server.config import Config
+from chatctl.server.entrance import Entrance, Entry
+from chatctl.server.people import Device, People
 from chatctl.server.server import Server
+from chatctl.server.session import Session
+from tests.fuzz.session import serve
 from tests.helpers import RawClient, RunningServer, running_server, undisturbed, wait_for
 
 KEY = "the-key-of-the-house"
@@ -63,6 +69,26 @@ def test_a_key_is_needed_and_the_right_one(house: House) -> None:
     with house.server.client("ann", key=KEY) as ann, house.server.client("bob", key=KEY) as bob:
         assert ann.settle()
         assert bob.settle()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "got"), [(None, ["welcome", "told"]), (Refused("storage", ""), ["error"])]
+)
+def test_what_others_send_to_whoever_has_just_got_a_name_does_not_come_first(
+    monkeypatch: pytest.MonkeyPatch, refusal: Refused | None, got: list[str]
+) -> None:
+    enter = Entrance.enter
+
+    def enter_and_hear(entrance: Entrance, session: Session, hello: Hello, name: str) -> Entry:
+        entry = enter(entrance, session, hello, name)
+        session.send_frame(Told(0, "bob", "hi"))
+        if refusal:
+            raise refusal
+        return entry
+
+    monkeypatch.setattr(Entrance, "enter", enter_and_hear)
+    lines = serve(b'{"t":"hello","v":1,"name":"ann","rooms":{}}\n').splitlines()
+    assert [json.loads(line)["t"] for line in lines] == got
 
 
 def test_a_session_that_comes_back_needs_no_key(house: House) -> None:
@@ -125,6 +151,25 @@ def test_an_invitation_that_is_revoked_cuts_off_who_came_by_it(house: House) -> 
         for key in (invitation, welcome["key"]):
             assert refused(house.server, "ann", key=key, resume=welcome["session"])[0] == "auth-failed"
         bob.settle()
+
+
+def test_a_key_that_is_revoked_while_its_session_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_released = People.wait_released
+
+    def revoke_meanwhile(people: People, device: Device, seconds: float) -> None:
+        assert book.keys.revoke(book.keys.invitations()[0].id)
+        wait_released(people, device, seconds)
+
+    with AccessBook(None) as book, ExitStack() as ends:
+        running = Server(Config(port=0, rate=0, open=False), MemoryLog(), book)
+        running.start()
+        ends.callback(running.stop)
+        invitation = book.keys.invite(None, uses=1, seconds=HOUR, role="member", by="")
+        ann, again = (ends.enter_context(RawClient(*running.address)) for _ in range(2))
+        secret = ann.hello("ann", key=invitation)["session"]
+        monkeypatch.setattr(People, "wait_released", revoke_meanwhile)
+        again.send("hello", v=1, name="ann", resume=secret)
+        assert again.all_until_end()[-1]["code"] == "auth-failed"
 
 
 def test_an_open_server_takes_any_key(tmp_path: Path) -> None:

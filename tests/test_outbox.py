@@ -288,6 +288,27 @@ def test_the_farewell_is_the_last_thing(line: Line) -> None:
     assert line.read_all() == b"one\n" + FAREWELL
 
 
+def test_what_is_held_back_comes_behind_what_it_is_released_with(line: Line) -> None:
+    line.outbox.hold()
+    line.outbox.put(b"told\n")
+    line.outbox.put(b"told again\n")
+    line.outbox.release(b"welcome\n")
+    line.outbox.put(b"said\n")
+    assert line.read_all() == b"welcome\ntold\ntold again\nsaid\n"
+
+
+@pytest.mark.parametrize(
+    "end", [lambda outbox: outbox.release(b""), lambda outbox: outbox.finish(b"", SECONDS)]
+)
+def test_what_is_held_back_for_whom_nothing_comes_first_is_not_sent(
+    line: Line, end: Callable[[Outbox], None]
+) -> None:
+    line.outbox.hold()
+    line.outbox.put(b"told\n")
+    end(line.outbox)
+    assert line.read_all() == b""
+
+
 def test_finish_waits_until_all_has_left(line: Line) -> None:
     head = line.stall()
     ending = Background(lambda: line.outbox.finish(FAREWELL, SECONDS))

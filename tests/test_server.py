@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from chatctl.access.opened import AccessBook
 from chatctl.history.memory import MemoryLog
 from chatctl.server.config import Config
 from chatctl.server.server import Server
+from chatctl.server.sockets import open_listener
 from tests.helpers import RawClient, RunningServer, running_server, wait_for
 
 
@@ -529,6 +531,40 @@ def test_an_answered_ping_keeps_the_connection(impatient: Server) -> None:
             if frame["t"] == "ping":
                 pings += 1
                 quiet.send("pong")
+
+
+class Nameless(socket.socket):
+    """A listener at which nobody but the last has an address."""
+
+    left = 2
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        sock, address = super().accept()
+        self.left -= 1
+        return sock, address if self.left < 0 else None
+
+
+def test_who_has_gone_without_leaving_an_address_keeps_nobody_out(
+    book: AccessBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_nameless(host: str, port: int) -> socket.socket:
+        listener = open_listener(host, port)
+        timeout = listener.gettimeout()
+        nameless = Nameless(fileno=listener.detach())
+        nameless.settimeout(timeout)
+        return nameless
+
+    monkeypatch.setattr("chatctl.server.server.open_listener", open_nameless)
+    running = Server(Config(port=0), MemoryLog(), book)
+    running.start()
+    try:
+        for _ in range(Nameless.left):
+            with RawClient(*running.address) as gone:
+                assert not gone.all_until_end()
+        with RawClient(*running.address) as client:
+            client.hello("x")
+    finally:
+        running.stop()
 
 
 def test_stopping_twice_is_stopping_once(book: AccessBook) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import trustme
 
+from chatctl.access import address
 from chatctl.server.dialects.alert import ALERT
 from chatctl.tls import PIECE, Channel, pin_of
 from tests import forked
@@ -457,8 +458,8 @@ def test_without_a_data_directory_no_file_is_left(tmp_path: Path) -> None:
     assert pins[0] == pins[1] != pins[2] == pins[3]
 
 
-def test_a_new_certificate_is_for_new_connections(given: Path) -> None:
-    with running_server("--tls", "required", "--cert", str(given)) as server:
+def test_a_new_certificate_is_for_new_connections(given: Path, tmp_path: Path) -> None:
+    with running_server("--tls", "required", "--cert", str(given), "--data", str(tmp_path)) as server:
         old = pin_shown(server)
         with server.client("early", tls=True) as early:
             issue(given)
@@ -467,6 +468,7 @@ def test_a_new_certificate_is_for_new_connections(given: Path) -> None:
             new = pin_shown(server)
             assert new != old
             assert f"certificate SHA256:{new}" in server.log
+            wait_for(lambda: (left := address.read(tmp_path)) and left.pin == new, "who is invited knows it")
             given.write_text("no certificate")
             server.proc.send_signal(signal.SIGHUP)
             wait_for(

@@ -6,7 +6,7 @@ An `Outbox` is the one way to a client's socket:
 2. Bytes leave in the order in which they were put, whichever thread put them.
 3. A client that does not read is cut off once more than the limit waits behind what is being sent; nobody
    else notices. What is put when nothing waits is kept, of any size, for a client that reads.
-4. Nothing leaves after the farewell.
+4. Nothing leaves after the farewell; nor, from `hold` on, before what `release` is given.
 
 With TLS the queue holds what is not sealed yet: only the piece that is being sent is, so that the rest may
 still give way to a farewell. Whoever uses the channel has the outbox's lock, and does not wait with it.
@@ -62,6 +62,7 @@ class Outbox:
         "_channel",
         "_closed",
         "_drainer",
+        "_held",
         "_hurried",
         "_limit",
         "_lock",
@@ -82,6 +83,7 @@ class Outbox:
         self._lock = threading.Lock()
         self._queue: deque[bytes | memoryview] | None = None  # None while there is nothing: memory
         self._behind = 0  # bytes in the queue behind its first element
+        self._held: bytearray | None = None  # what is put between `hold` and `release`; else None
         self._closed = False
         self._watched = False
         self._hurried = False
@@ -92,21 +94,40 @@ class Outbox:
     def put(self, data: bytes) -> None:
         """Sends `data`, now or as soon as the client reads; does nothing once the outbox is closed."""
         with self._lock:
-            if self._closed or not data:
-                return
-            if self._queue is not None:
-                self._enqueue(data)
-                return
-            if self._channel is not None:
-                # Before the handshake is over nothing can be said.
-                if self._channel.ready:
-                    self._put_sealed(data)
-                return
-            sent = _send(self.sock, data)
-            if sent < 0:
-                self._break()
-            elif sent < len(data):
-                self._keep(memoryview(data)[sent:])
+            if self._held is None:
+                self._put(data)
+            else:
+                self._held += data
+
+    def _put(self, data: bytes) -> None:
+        """Sends `data`, or has it wait for its turn; the lock is held."""
+        if self._closed or not data:
+            return
+        if self._queue is not None:
+            self._enqueue(data)
+            return
+        if self._channel is not None:
+            # Before the handshake is over nothing can be said.
+            if self._channel.ready:
+                self._put_sealed(data)
+            return
+        sent = _send(self.sock, data)
+        if sent < 0:
+            self._break()
+        elif sent < len(data):
+            self._keep(memoryview(data)[sent:])
+
+    def hold(self) -> None:
+        """Holds back what is put from now on, until `release` or `finish`, which is to be soon."""
+        with self._lock:
+            self._held = bytearray()
+
+    def release(self, first: bytes) -> None:
+        """Sends `first`, and behind it what was held back; without a `first`, that is not sent either."""
+        with self._lock:
+            held, self._held = self._held or b"", None
+            if first:
+                self._put(first + held)
 
     def _keep(self, data: memoryview) -> None:
         """Leaves to the drainer what the socket did not take; the lock is held."""
@@ -202,9 +223,9 @@ class Outbox:
         With TLS, that nothing follows is said behind it. Nobody sends on the socket afterwards, and it may be
         closed.
         """
-        if farewell:
-            self.put(farewell)
         with self._lock:
+            self._held = None
+            self._put(farewell)
             self._closed = True
         self._wait(timeout, patient=True)
         with self._lock:

@@ -34,9 +34,13 @@ class Proof(Struct, frozen=True):
         return self.grant.role if self.grant else "member"
 
     def renewed(self, book: AccessBook) -> Proof:
-        """Returns the same with the key as it is kept now: it may no longer open its room."""
-        grant = book.keys.get(self.grant.id) if self.grant else None
-        return structs.replace(self, grant=grant)
+        """Returns the same with the key as it is kept now: it may no longer open its room.
+
+        One that was revoked stays what they came by, for `check` to find.
+        """
+        if self.grant is None:
+            return self
+        return structs.replace(self, grant=book.keys.get(self.grant.id) or self.grant)
 
     def check(self, book: AccessBook, name: str, address: str) -> None:
         """Makes sure that they may be in, under `name`.

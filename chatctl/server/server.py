@@ -219,7 +219,10 @@ class Server:
             except OSError as error:
                 self._not_accepted(error)
             else:
-                self._admit(sock, address[0])
+                if address:
+                    self._admit(sock, address[0])
+                else:  # On macOS who has gone already may have none.
+                    sock.close()
 
     def _not_accepted(self, error: OSError) -> None:
         """Goes on after a connection that could not be accepted."""
@@ -375,6 +378,7 @@ def run(config: Config, started: Callable[[Server], None]) -> None:
                 started(server)
                 while (number := caught.get()) == signal.SIGHUP:
                     server.reload()
+                    _leave_address(config.data, server)
             log.info("stopping: %s", signal.Signals(number).name)
         finally:
             server.stop()
@@ -400,19 +404,24 @@ def _opened_log(config: Config) -> Iterator[Log]:
 
 @contextmanager
 def _left_address(data: Path | None, server: Server) -> Iterator[None]:
-    """Leaves the address with the data while the server runs, for commands that make invitations."""
-    if data is None:
+    """Leaves the address with the data while the server runs."""
+    _leave_address(data, server)
+    try:
         yield
+    finally:
+        if data is not None:
+            with suppress(OSError):
+                address.remove(data)
+
+
+def _leave_address(data: Path | None, server: Server) -> None:
+    """Leaves the address, and the pin, as they are now for commands that make invitations."""
+    if data is None:
         return
     try:
         address.write(data, Address(*server.address, server.pin, server.tls))
     except OSError as error:
         log.warning("invitations will not name this server's address: %s", error)
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            address.remove(data)
 
 
 @contextmanager

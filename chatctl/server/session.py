@@ -311,14 +311,17 @@ class Session:
         """Acts on the first frame; returns why the client is not in, None if it is."""
         self._asked = time.monotonic()
         entrance = self._shared.entrance
+        # Once it has its name others may have something for it, which comes behind the welcome.
+        self._outbox.hold()
         try:
             hello, name, rooms = check_hello(frame)
             entry = entrance.enter(self, hello, name)
         except Refused as refusal:
+            self._outbox.release(b"")
             number = frame.re if isinstance(frame, Fault) else frame.n
             return error_of(refusal, number, fatal=True)
         self._note_coming(hello, entry)
-        self.send_frame(entrance.welcome(self, hello, entry))
+        self._outbox.release(self.encode([entrance.welcome(self, hello, entry)]))
         for room, after in rooms.items():
             try:
                 acting.enter(self._shared, self, room, after, hello.backlog, None)
