@@ -121,6 +121,11 @@ class RunningServer:
         """What was written to standard error so far."""
         return os.pread(self._log.fileno(), 1 << 24, 0).decode() if not self._log.closed else ""
 
+    def expect_logged(self, words: str) -> None:
+        """Waits until this was logged; once, by then: the log is written apart from what it tells of."""
+        wait_for(lambda: words in self.log, f"{words} in the log")
+        assert self.log.count(words) == 1
+
     @property
     def pid(self) -> int:
         return self.proc.pid

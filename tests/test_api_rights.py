@@ -273,8 +273,7 @@ def test_wrong_keys_are_counted(tmp_path: Path) -> None:
         # Time takes some of it away again.
         assert statuses[:10] == [401] * 10
         assert statuses[13:] == [429] * 7
-        refused = [line for line in server.log.splitlines() if "is blocked" in line]
-        assert len(refused) == 1
+        server.expect_logged("is blocked")
 
 
 def keep_alive(url: str, users: list[str]) -> list[int]:

@@ -349,7 +349,7 @@ def test_on_this_machine_both_are_taken_where_there_is_a_certificate(given: Path
 
 def test_others_than_this_machine_are_asked_for_tls() -> None:
     with running_server("--host", "0.0.0.0", "--open") as server:
-        assert "certificate SHA256:" in server.log
+        server.expect_logged("certificate SHA256:")
         for tls in (True, False):  # This machine may do without.
             with RawClient("127.0.0.1", server.port, tls=tls) as client:
                 client.hello(f"tls-{tls}".lower())
@@ -426,7 +426,7 @@ def test_a_restart_keeps_the_certificate_and_the_pin_is_logged(tmp_path: Path) -
     for _ in range(2):
         with running_server("--tls", "required", "--data", str(tmp_path)) as server:
             pins.append(pin_shown(server))
-            assert f"certificate SHA256:{pins[-1]}" in server.log
+            server.expect_logged(f"certificate SHA256:{pins[-1]}")
     assert pins[0] == pins[1]
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("certificate*")}
     assert modes == {"certificate.pem": 0o644, "certificate.key": 0o600}
@@ -467,7 +467,7 @@ def test_a_new_certificate_is_for_new_connections(given: Path, tmp_path: Path) -
             wait_for(lambda: server.log.count("certificate SHA256:") == 2, "the new one is there")
             new = pin_shown(server)
             assert new != old
-            assert f"certificate SHA256:{new}" in server.log
+            server.expect_logged(f"certificate SHA256:{new}")
             wait_for(lambda: (left := address.read(tmp_path)) and left.pin == new, "who is invited knows it")
             given.write_text("no certificate")
             server.proc.send_signal(signal.SIGHUP)
