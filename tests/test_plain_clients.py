@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -195,6 +196,26 @@ def test_expect_talks_by_nc(server: RunningServer, tmp_path: Path) -> None:
     assert "- goodbye" in finished(expecting(tmp_path, f"nc.openbsd 127.0.0.1 {server.port}", lines))
 
 
+def type_until(screen: BinaryIO, line: str, done: Callable[[bytes], bool]) -> None:
+    """Types a line until something comes of it.
+
+    Telnet drops what is typed while it changes the mode of the terminal, which it does when it likes.
+
+    Args:
+        screen: the terminal's other end.
+        line: what is typed, without its end.
+        done: gets what was on the screen since, and returns whether that came of it.
+    """
+    seen, typed, deadline = b"", 0.0, time.monotonic() + SECONDS
+    while not done(seen):
+        assert time.monotonic() < deadline, seen
+        if time.monotonic() - typed > 1:
+            typed = time.monotonic()
+            screen.write(f"{line}\r".encode())
+        if select.select([screen], [], [], 0.1)[0]:
+            seen += os.read(screen.fileno(), 1 << 16)
+
+
 def test_telnet_sends_all_letters(server: RunningServer) -> None:
     name, text = fresh("tove"), "\u00c4\u00d6\u00dc \u201cquoted\u201d \u65e5\u672c"
     terminal, inner = pty.openpty()
@@ -206,16 +227,9 @@ def test_telnet_sends_all_letters(server: RunningServer) -> None:
         subprocess.Popen(command, stdin=keys, stdout=keys, stderr=keys) as proc,
     ):
         try:
-            screen.write(f"{name}\r".encode())
-            seen = b""
-            while b"in #lobby" not in seen:
-                seen += screen.read(1 << 16)
-            screen.write(f"{text}\r".encode())
-            assert ann.expect("msg")["text"] == text
-            # Not before: what is typed while telnet changes the terminal's mode may be dropped.
-            screen.write(b"exit\r")
-            while b"goodbye" not in seen:
-                seen += screen.read(1 << 16)
+            type_until(screen, name, lambda seen: b"in #lobby" in seen)
+            type_until(screen, text, lambda _: text in [frame.get("text") for frame in ann.settle()])
+            type_until(screen, "exit", lambda seen: b"goodbye" in seen)
             assert proc.wait(SECONDS) == 0
         finally:
             proc.kill()
