@@ -24,7 +24,7 @@ from chatctl.server.people import Device, People
 from chatctl.server.server import Server
 from chatctl.server.session import Session
 from tests.fuzz.session import serve
-from tests.helpers import RawClient, RunningServer, running_server, undisturbed, wait_for
+from tests.helpers import SECONDS, RawClient, RunningServer, running_server, undisturbed
 
 KEY = "the-key-of-the-house"
 PASSWORD = "correct horse"
@@ -339,14 +339,16 @@ class Hashing:
 
     def __init__(self) -> None:
         self._held = threading.Event()
-        self._holders = [threading.Thread(target=self._hold) for _ in range(2)]
+        self._begun = threading.Barrier(3)
+        args = (self._hold, passwords.always)
+        self._holders = [threading.Thread(target=passwords._in_turn, args=args) for _ in range(2)]
         for holder in self._holders:
             holder.start()
-        wait_for(lambda: passwords._turns._value == 0, "both turns")
+        self._begun.wait(SECONDS)
 
     def _hold(self) -> None:
-        with passwords._turn(passwords.always):
-            self._held.wait()
+        self._begun.wait(SECONDS)
+        self._held.wait()
 
     def free(self) -> None:
         self._held.set()

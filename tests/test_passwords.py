@@ -58,6 +58,16 @@ def test_what_is_too_long_is_not_hashed(monkeypatch: pytest.MonkeyPatch) -> None
     assert not is_password("x" * 10_000_000, None)
 
 
+def hash_at_once() -> list[threading.Thread]:
+    """Has six threads hash a password; returns them, ended."""
+    threads = [threading.Thread(target=hash_password, args=("secret",)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    return threads
+
+
 def test_two_threads_hash_for_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
     hashed_by: set[threading.Thread] = set()
 
@@ -67,11 +77,7 @@ def test_two_threads_hash_for_all_others(monkeypatch: pytest.MonkeyPatch) -> Non
             return "hash"
 
     monkeypatch.setattr(passwords, "_hasher", Noting)
-    threads = [threading.Thread(target=hash_password, args=("secret",)) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    threads = hash_at_once()
     assert 1 <= len(hashed_by) <= 2
     assert not hashed_by.intersection(threads)
 
@@ -104,9 +110,5 @@ def test_two_are_hashed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
             return "hash"
 
     monkeypatch.setattr(passwords, "_hasher", Slow)
-    threads = [threading.Thread(target=hash_password, args=("secret",)) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
+    hash_at_once()
     assert (running, most) == (0, 2)

@@ -6,9 +6,7 @@ those that allocate where it did, so that all sessions together would come to ho
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,12 +22,9 @@ MIN_PASSWORD = 6  # characters
 MEMORY_KIB = 19 * 1024  # of one hash; this and the passes are OWASP's first choice for servers
 PASSES = 2
 ASK_SECONDS = 1.0  # after which who waits for a turn is asked whether they still do
-
 AT_A_TIME = 2
 
 T = TypeVar("T")
-
-_turns = threading.BoundedSemaphore(AT_A_TIME)
 
 
 def always() -> bool:
@@ -42,38 +37,26 @@ def prepare() -> None:
     _dummy()
 
 
-@contextmanager
-def _turn(wanted: Callable[[], bool]) -> Iterator[None]:
-    """Waits for a turn, as long as that is wanted.
-
-    Raises:
-        Refused: ``server-full``: it no longer is.
-    """
-    while not _turns.acquire(timeout=ASK_SECONDS):
-        if not wanted():
-            raise _too_many()
-    try:
-        yield
-    finally:
-        _turns.release()
-
-
-def _too_many() -> Refused:
-    return Refused("server-full", "too many passwords are to be checked right now: try again later")
-
-
 def _in_turn(work: Callable[[], T], wanted: Callable[[], bool]) -> T:
-    """Returns what `work` returns, which is done by one of the two threads.
+    """Returns what `work` returns, which is done by one of the threads that hash.
 
     Raises:
         Refused: ``server-full``: it is no longer wanted, or there can be no thread.
     """
-    with _turn(wanted):
+    try:
+        done = _workers().submit(work)
+    except RuntimeError:  # No more threads can be started, or the process ends.
+        raise _too_many() from None
+    while True:
         try:
-            done = _workers().submit(work)
-        except RuntimeError:  # No more threads can be started, or the process ends.
-            raise _too_many() from None
-        return done.result()
+            return done.result(ASK_SECONDS)
+        except TimeoutError:
+            if not wanted() and done.cancel():  # What has begun is waited for.
+                raise _too_many() from None
+
+
+def _too_many() -> Refused:
+    return Refused("server-full", "too many passwords are to be checked right now: try again later")
 
 
 @cache
