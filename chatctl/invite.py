@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from msgspec import Struct
 
-from chatctl.address import DEFAULT_PORT, SCHEME, join_address
+from chatctl.address import DEFAULT_PORT, SCHEME, is_loopback, join_address
 from chatctl.errors import ChatError, Refused
 from chatctl.messages import LOBBY
 from chatctl.names import check_room
@@ -80,3 +80,16 @@ def parse_link(link: str) -> Invitation:
     if len(key.encode()) > MAX_KEY:
         raise ChatError(f"{shown} has a key that is too long")
     return Invitation(host, port, room, pin, key)
+
+
+def join_line(link: str, *, tls: bool = True) -> str:
+    """Returns what to type to come in by a link.
+
+    Args:
+        link: as `format_link` returns it.
+        tls: the server offers TLS; where it does not, clients on other machines have to be told.
+    """
+    import shlex
+
+    insecure = not tls and not is_loopback(parse_link(link).host)
+    return f"chatctl join {shlex.quote(link)}{' --insecure' if insecure else ''}"

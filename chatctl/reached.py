@@ -1,9 +1,8 @@
-"""By which addresses a server on this machine is reached, and what to type to come in there."""
+"""By which addresses a server on this machine is reached, and by which links one comes in there."""
 
 from __future__ import annotations
 
 import re
-import shlex
 import socket
 from contextlib import suppress
 from urllib.parse import quote
@@ -16,30 +15,6 @@ from chatctl.messages import LOBBY
 _ANYWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 _PORT = 9  # discard
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
-
-
-def join_lines(host: str, port: int, pin: str, room: str = LOBBY, key: str = "") -> list[str]:
-    """Returns what to type to come in, once for each address by which the server is reached.
-
-    Args:
-        host: where the server listens, or a name of it.
-        port: its port.
-        pin: of its certificate, as `tls.pin_of` returns it; empty if it has none, or one that others know.
-        room: the room to enter.
-        key: what lets one in; empty if none is needed.
-    """
-    return [join_line(link) for link in links(host, port, pin, room, key)]
-
-
-def join_line(link: str, *, tls: bool = True) -> str:
-    """Returns what to type to come in by a link.
-
-    Args:
-        link: as `links` returns it.
-        tls: the server offers TLS; where it does not, clients on other machines have to be told.
-    """
-    insecure = not tls and not is_loopback(parse_link(link).host)
-    return f"chatctl join {shlex.quote(link)}{' --insecure' if insecure else ''}"
 
 
 def browser_line(link: str, *, tls: bool) -> str:
@@ -57,7 +32,15 @@ def browser_line(link: str, *, tls: bool) -> str:
 
 
 def links(host: str, port: int, pin: str, room: str = LOBBY, key: str = "") -> list[str]:
-    """Returns the links in `join_lines`, the likeliest first."""
+    """Returns what one comes in by, for each address by which the server is reached, the likeliest first.
+
+    Args:
+        host: where the server listens, or a name of it.
+        port: its port.
+        pin: of its certificate, as `tls.pin_of` returns it; empty if it has none, or one that others know.
+        room: the room to enter.
+        key: what lets one in; empty if none is needed.
+    """
     return [format_link(Invitation(address, port, room, pin, key)) for address in addresses(host)]
 
 

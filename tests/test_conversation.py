@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from chatctl import commands
@@ -15,13 +18,23 @@ from chatctl.messages import Msg, Notice, Presence, Redacted
 from tests.helpers import running_server
 
 
-def test_rooms_that_nobody_asked_for_are_not_remembered() -> None:
-    seen = LastSeen(None, "a:1")
+@contextmanager
+def talking(*rooms: str, seen: LastSeen | None = None) -> Iterator[Conversation]:
+    """Has a conversation of ann's that is in the lobby, and then in more rooms, on a server of its own."""
     with running_server() as server, ChatClient.connect(server.host, server.port, "ann") as client:
+        seen = seen or LastSeen(None, "a:1")
         conversation = Conversation(client, "lobby", Ignored(None), seen, Look())
-        while "lobby" not in conversation.places:
+        for room in rooms:
+            list(conversation.perform(commands.Join(room)))
+        while not {"lobby", *rooms} <= set(conversation.places):
             for event in client.receive(timeout=20):
                 list(conversation.receive(event))
+        yield conversation
+
+
+def test_rooms_that_nobody_asked_for_are_not_remembered() -> None:
+    seen = LastSeen(None, "a:1")
+    with talking(seen=seen) as conversation:
         for room in ("lobby", "nowhere"):
             list(conversation.receive(Msg(1, 10, room, "eve", "hello")))
     assert seen.get("lobby") == Spot(1, 10)
@@ -29,11 +42,7 @@ def test_rooms_that_nobody_asked_for_are_not_remembered() -> None:
 
 
 def test_a_redacted_message_calls_nobody_and_is_not_the_last_one_of_anybody() -> None:
-    with running_server() as server, ChatClient.connect(server.host, server.port, "ann") as client:
-        conversation = Conversation(client, "lobby", Ignored(None), LastSeen(None, "a:1"), Look())
-        while "lobby" not in conversation.places:
-            for event in client.receive(timeout=20):
-                list(conversation.receive(event))
+    with talking() as conversation:
         kept, empty = Msg(1, 10, "lobby", "eve", "ann?"), Msg(2, 10, "lobby", "eve", "")
         assert [list(conversation.receive(msg)) for msg in (kept, empty)] == [[kept], [empty]]
         assert [conversation.weight(msg) for msg in (kept, empty)] == ["called", ""]
@@ -45,12 +54,7 @@ def test_a_redacted_message_calls_nobody_and_is_not_the_last_one_of_anybody() ->
 
 
 def test_who_is_put_out_of_a_room_is_told_and_what_was_meant_for_it_goes_nowhere_else() -> None:
-    with running_server() as server, ChatClient.connect(server.host, server.port, "ann") as client:
-        conversation = Conversation(client, "lobby", Ignored(None), LastSeen(None, "a:1"), Look())
-        list(conversation.perform(commands.Join("staff")))
-        while len(conversation.places) < 2:
-            for event in client.receive(timeout=20):
-                list(conversation.receive(event))
+    with talking("staff") as conversation:
         assert conversation.here() == "staff"
         gone = Presence(room="staff", joined=[], left=["ann"], count=1)
         assert list(conversation.receive(gone)) == [Notice("you are no longer in #staff")]
@@ -61,12 +65,8 @@ def test_who_is_put_out_of_a_room_is_told_and_what_was_meant_for_it_goes_nowhere
 
 
 def test_who_is_not_let_into_a_room_again_is_told_and_talks_nowhere() -> None:
-    with running_server() as server, ChatClient.connect(server.host, server.port, "ann") as client:
-        conversation = Conversation(client, "lobby", Ignored(None), LastSeen(None, "a:1"), Look())
-        while "lobby" not in conversation.places:
-            for event in client.receive(timeout=20):
-                list(conversation.receive(event))
-        list(conversation.receive(Reconnected(client.welcome)))
+    with talking() as conversation:
+        list(conversation.receive(Reconnected(conversation.client.welcome)))
         shown = list(conversation.receive(CaughtUp(0)))
         assert shown[1:] == [Notice("you are no longer in #lobby")]
         assert conversation.places.focus == ""

@@ -9,8 +9,8 @@ import socket
 import pytest
 
 from chatctl import reached
-from chatctl.invite import Invitation, parse_link
-from chatctl.reached import addresses, browser_line, join_line, join_lines
+from chatctl.invite import Invitation, join_line, parse_link
+from chatctl.reached import addresses, browser_line, links
 
 PIN = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 
@@ -24,13 +24,16 @@ def is_address(host: str) -> bool:
 
 
 def test_the_line_is_what_comes_in() -> None:
-    (line,) = join_lines("192.168.1.5", 12345, PIN, "ops", "secret")
+    (link,) = links("192.168.1.5", 12345, PIN, "ops", "secret")
+    line = join_line(link)
     assert line == f"chatctl join 'chat://192.168.1.5:12345/ops?pin={PIN}#secret'"
     assert parse_link(shlex.split(line)[-1]) == Invitation("192.168.1.5", 12345, "ops", PIN, "secret")
 
 
 def test_an_ipv6_address_has_brackets() -> None:
-    assert join_lines("2001:db8::5", 1, "") == ["chatctl join 'chat://[2001:db8::5]:1/lobby'"]
+    assert [join_line(link) for link in links("2001:db8::5", 1, "")] == [
+        "chatctl join 'chat://[2001:db8::5]:1/lobby'"
+    ]
 
 
 @pytest.mark.parametrize(

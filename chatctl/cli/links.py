@@ -15,7 +15,8 @@ def print_links(links: list[str], *, tls: bool, qr: bool) -> None:
         tls: it offers TLS.
         qr: draws the first one too, where somebody sees it.
     """
-    from chatctl.reached import browser_line, join_line
+    from chatctl.invite import join_line
+    from chatctl.reached import browser_line
 
     for link in links:
         typer.echo(join_line(link, tls=tls))

@@ -464,5 +464,5 @@ def _signals() -> Iterator[SimpleQueue[int]]:
 def _own_names(config: Config) -> set[str]:
     """Returns what the server is called, besides the addresses at which connections arrive."""
     name = socket.gethostname()
-    names = (config.host, name, name.partition(".")[0] + ".local")
-    return {one for one in names if not is_unspecified(one)}
+    called = (config.host, name, name.partition(".")[0] + ".local")
+    return {one for one in called if not is_unspecified(one)}
