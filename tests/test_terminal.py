@@ -105,7 +105,7 @@ def test_one_can_type_while_very_much_is_said(server: RunningServer) -> None:
         for number in range(2000):
             bob.say(f"line {number}")
         ann.type("half a li")
-        wait_for(lambda: ann.lines()[-1] == "#lobby> half a li", "the line being typed")
+        wait_for(lambda: ann.lines()[-1:] == ["#lobby> half a li"], "the line being typed")
         ann.type("ne")
         ann.expect(*(f"HH:MM  bob: line {number}" for number in range(1980, 2000)), "#lobby> half a line")
 
