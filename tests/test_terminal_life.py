@@ -77,11 +77,11 @@ def test_a_room_that_was_left_while_there_was_no_line_is_gone(tmp_path: Path) ->
         ann.enter("/join dev")
         ann.expect("— in #dev, nobody else is here", "#dev>")
         server.kill()
-        wait_for(lambda: "reconnecting" in ann.lines()[-1], "the loss is seen")
+        wait_for(lambda: "reconnecting" in "".join(ann.lines()[-1:]), "the loss is seen")
         ann.enter("/part")
         with running_server(*args):
             ann.expect_somewhere("— you left #dev")
-            wait_for(lambda: ann.lines()[-1] == "#lobby>", "one talks in the room that is left")
+            wait_for(lambda: ann.lines()[-1:] == ["#lobby>"], "one talks in the room that is left")
 
 
 # People
@@ -375,7 +375,7 @@ def test_a_restart_of_the_server(tmp_path: Path) -> None:
         ann.enter("before")
         ann.expect("HH:MM✓ ann: before", "#lobby (away)>")
         server.kill()
-        wait_for(lambda: "reconnecting" in ann.lines()[-1], "the loss is seen")
+        wait_for(lambda: "reconnecting" in "".join(ann.lines()[-1:]), "the loss is seen")
         ann.enter("meanwhile")
         ann.expect_above("… meanwhile")
         with running_server(*args) as again, again.client("bob") as bob:
